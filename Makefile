@@ -1,0 +1,68 @@
+# Everything starts here: `make demo`, `make test`. Needs Python 3.11+ and the package registries, nothing else.
+# Paths stay relative so that a checkout in a folder with spaces works.
+
+SHELL := /bin/sh
+# The first Python that is new enough; override with `make PYTHON=/path/to/python3`.
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
+PIP := .venv/bin/python -m pip --disable-pip-version-check --quiet
+BIN := .venv/bin
+
+.PHONY: demo install dev clients test lint volume bench lock docs clean
+
+demo: install
+	$(BIN)/annuaire demo
+
+install: .venv/.runtime
+
+.venv/bin/python:
+	@test -n "$(PYTHON)" || { echo "annuaire needs Python 3.11 or newer; set PYTHON=/path/to/python3" >&2; exit 1; }
+	$(PYTHON) -m venv .venv
+
+# --no-deps: the lock is complete; every file is checked against its hash.
+.venv/.runtime: requirements.lock pyproject.toml | .venv/bin/python
+	@echo "Installing the pinned dependencies …"
+	$(PIP) install --require-hashes --no-deps -r requirements.lock
+	$(PIP) install --no-build-isolation --no-deps --editable .
+	@touch $@
+
+dev: .venv/.dev
+
+.venv/.dev: requirements-dev.lock .venv/.runtime
+	@echo "Installing the pinned test tools …"
+	$(PIP) install --require-hashes --no-deps -r requirements-dev.lock
+	@touch $@
+
+# Real LDAP clients for the tests; where they cannot be installed their tests are skipped, visibly.
+clients: dev
+	@sh tests/install_clients.sh
+
+test: clients lint
+	$(BIN)/python -m pytest
+
+lint: dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+
+# Large data and speed: by hand; figures go to docs/benchmarks.md.
+volume: dev
+	$(BIN)/python -m pytest -m volume
+
+bench: dev
+	$(BIN)/python -m pytest -m bench
+
+# Regenerate the pins after a change of dependencies in pyproject.toml.
+LOCK := $(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras --no-header \
+	--no-emit-index-url --no-emit-find-links --no-emit-trusted-host --build-deps-for editable
+lock: dev
+	$(LOCK) --output-file requirements.lock pyproject.toml
+	$(LOCK) --extra dev --output-file requirements-dev.lock pyproject.toml
+
+# Documents made from the code; a test checks that they are current.
+docs: dev
+	$(BIN)/python -m cli.docs docs/settings.md
+
+clean:
+	rm -rf .venv build *.egg-info

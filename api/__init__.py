@@ -1,0 +1,1 @@
+"""The REST front-end, answering web applications and people from the index."""

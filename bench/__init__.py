@@ -1,0 +1,1 @@
+"""Speed and volume measurements, each stated against a peer or a limit of the same run."""

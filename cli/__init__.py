@@ -1,0 +1,1 @@
+"""The `annuaire` command: the composition root, imported by nothing."""

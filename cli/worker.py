@@ -1,0 +1,61 @@
+"""One worker process of `annuaire serve`: `python -m cli.worker ROLE LIFELINE_FD LISTENING_FD`."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import sys
+import threading
+
+from cli.processes import end_with_parent
+from directory import logs
+from directory.index.reader import Index
+from directory.settings import Settings
+
+_BACKGROUND = 10  # niceness of the follower: lookups come first
+
+
+def main() -> None:
+    role, lifeline, listening = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+    settings = Settings.load()
+    logs.setup(settings.log_level)
+    if role == "follower":
+        _follow(settings, lifeline)
+    else:
+        end_with_parent(lifeline, lambda: os.kill(os.getpid(), signal.SIGTERM))
+        listener = socket.socket(fileno=listening)
+        _serve(role, settings, listener)
+
+
+def _follow(settings: Settings, lifeline: int) -> None:
+    # Imported here: the front-end workers load neither SQLAlchemy nor psycopg2.
+    from directory.index.follow import Follower
+    from directory.registry.database import reader_url
+    from directory.registry.source import RegistryRegister
+
+    os.nice(_BACKGROUND)
+    stop = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    end_with_parent(lifeline, stop.set)
+    register = RegistryRegister(reader_url(settings))
+    Follower(register, settings.index_path, map_bytes=settings.index_map_bytes).run(stop)
+
+
+def _serve(role: str, settings: Settings, listener: socket.socket) -> None:
+    index = Index.open(settings.index_path, map_bytes=settings.index_map_bytes)
+    if role == "ldap":
+        from ldap_server.service import run as run_ldap
+
+        run_ldap(settings, index, listener)
+    elif role == "http":
+        from api.service import run as run_http
+
+        run_http(settings, index, listener)
+    else:
+        raise SystemExit(f"unknown role {role}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""The core of the national directory: records, register and index; it knows no network protocol."""

@@ -1,0 +1,238 @@
+"""The records of the directory: frozen values with the field's own names (DOMAIN sections 3, 4 and 7).
+
+An absent text is None here (it is '' in the register, as in the extracts). Texts are as received: never re-cased.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import enum
+from dataclasses import dataclass, field
+
+
+class Kind(enum.StrEnum):
+    """The three kinds of record, and of document in the index."""
+
+    MAILBOX = "mailbox"
+    PRACTITIONER = "practitioner"
+    ORGANIZATION = "organization"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Coded:
+    """A code of a national terminology and the label people read."""
+
+    code: str
+    label: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Address:
+    """A postal address as the extracts lay it out (DOMAIN section 3, *Address*), with what is derived for search.
+
+    `city` is the commune's name, or failing that the town read out of the last postal line; `department` is the code
+    derived from the commune, or failing that from the postal code; None for foreign addresses.
+    """
+
+    recipient: str | None = None
+    location: str | None = None
+    street_number: str | None = None
+    street_repeat: str | None = None
+    street_type: str | None = None  # the label: Rue, Boulevard …
+    street_name: str | None = None
+    distribution: str | None = None
+    post_office_line: str | None = None  # "69399 LYON CEDEX 03"
+    postal_code: str | None = None
+    commune: Coded | None = None
+    country: Coded | None = None
+    department: Coded | None = None
+    city: str | None = None
+
+    @property
+    def street(self) -> str | None:
+        """The street line: number, repetition index, type and name, as printed on an envelope."""
+        name = self.street_name or ""
+        # The type is left out where the name already begins with it (anomaly 17).
+        type_ = self.street_type or ""
+        if type_ and name.casefold().startswith(type_.casefold() + " "):
+            type_ = ""
+        return " ".join(part for part in (self.street_number, self.street_repeat, type_, name) if part) or None
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """The postal lines in order, without the empty ones."""
+        last = self.post_office_line or " ".join(part for part in (self.postal_code, self.city) if part)
+        country = self.country.label if self.country and self.country.code not in ("99000", "99100") else None
+        candidates = (self.recipient, self.location, self.street, self.distribution, last, country)
+        return tuple(line for line in candidates if line)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MailboxSummary:
+    """What a practitioner's or an organization's record says of one of its mailboxes."""
+
+    address: str
+    kind: str  # PER, ORG, APP, CAB
+    organization: str | None = None  # name of the structure of this holding
+    service: str | None = None
+    paperless: bool | None = None
+    trusted: bool = False  # its domain is on the current white list
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Organization:
+    """A structure (EJ or EG). `key` is the *identifiant technique*, or a digest where the extract has none."""
+
+    key: str
+    name: str | None = None
+    trade_name: str | None = None
+    siret: str | None = None
+    siren: str | None = None
+    finess: str | None = None
+    legal_entity_finess: str | None = None
+    former_id: str | None = None
+    sector: Coded | None = None
+    address: Address = field(default_factory=Address)
+    phones: tuple[str, ...] = ()
+    fax: str | None = None
+    email: str | None = None  # an ordinary e-mail address, not MSSanté
+    mailboxes: tuple[MailboxSummary, ...] = ()  # empty where the organization is only quoted by an activity
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Expertise:
+    """A *savoir-faire*: type S is the specialty a user means."""
+
+    type: Coded | None
+    expertise: Coded
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Activity:
+    """A *situation d'exercice*."""
+
+    mode: Coded | None = None
+    sector: Coded | None = None
+    role: Coded | None = None
+    genre: Coded | None = None
+    pharmacy_section: Coded | None = None
+    registration_authority: str | None = None
+    organization: Organization | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exercise:
+    """An *exercice professionnel*: one profession of a person, in one category."""
+
+    profession: Coded
+    category: Coded | None
+    expertises: tuple[Expertise, ...] = ()
+    activities: tuple[Activity, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Diploma:
+    """A diploma and/or an *autorisation d'exercice*: each pair independent and optional."""
+
+    type: Coded | None
+    diploma: Coded | None
+    authorisation_type: Coded | None
+    authorisation_discipline: Coded | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Practitioner:
+    """A person of the register, with everything published under one national identifier."""
+
+    national_id: str
+    identifier_type: str  # 8 RPPS, 0 ADELI
+    identifier: str
+    civility: Coded | None = None
+    practice_civility: Coded | None = None
+    family_name: str
+    given_name: str | None = None
+    exercises: tuple[Exercise, ...] = ()
+    diplomas: tuple[Diploma, ...] = ()
+    mailboxes: tuple[MailboxSummary, ...] = ()
+
+    @property
+    def rpps(self) -> str | None:
+        return self.identifier if self.identifier_type == "8" else None
+
+    @property
+    def adeli(self) -> str | None:
+        return self.identifier if self.identifier_type == "0" else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Holder:
+    """One published row of a mailbox: who holds it, or which structure, and under which names."""
+
+    identifier_type: str | None = None
+    identifier: str | None = None
+    national_id: str | None = None
+    family_name: str | None = None
+    given_name: str | None = None
+    practice_civility: str | None = None
+    profession: Coded | None = None
+    expertise: Coded | None = None
+    organization_identifier_type: str | None = None  # FINESS, SIRET, SIREN, RPPS_RANG, ADELI_RANG, or as received
+    organization_identifier: str | None = None
+    organization_key: str | None = None  # set when exactly one structure of the register fits
+    organization_name: str | None = None
+    trade_name: str | None = None
+    service: str | None = None
+    address: Address = field(default_factory=Address)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mailbox:
+    """A *boîte aux lettres* (BAL). The address is the identity; it compares without case and keeps its spelling.
+
+    `places` are the addresses of the holder's own activities: what a PER mailbox is found by when its rows name no
+    structure (DOMAIN section 4 rule 5).
+    """
+
+    address: str
+    kind: str  # PER, ORG, APP, CAB
+    paperless: bool | None = None
+    trusted: bool = False
+    holders: tuple[Holder, ...] = ()
+    places: tuple[Organization, ...] = ()
+    expertises: tuple[Expertise, ...] = ()  # those the register knows of the holder
+    created_at: dt.datetime
+    modified_at: dt.datetime
+
+
+Record = Practitioner | Organization | Mailbox
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegisterState:
+    """Which state of the register an answer comes from.
+
+    `epoch` is new after a restore or a re-creation; `revision` grows by one with every committed change; `as_of` is
+    the generation time of the extracts it holds (the older of register and mailboxes), None before the first import;
+    `committed_at` is when that revision was committed.
+    """
+
+    epoch: str
+    revision: int
+    as_of: dt.datetime | None
+    committed_at: dt.datetime | None
+
+
+RESET = "reset"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Changes:
+    """What a follower must refresh to go from one revision to `state`.
+
+    `keys` are (kind, key) of documents to read again (gone ones included); `reset` asks for a rebuild instead: after a
+    first load, a foreign epoch or a gap in the feed.
+    """
+
+    state: RegisterState
+    keys: frozenset[tuple[Kind, str]] = frozenset()
+    reset: bool = False

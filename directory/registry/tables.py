@@ -1,0 +1,216 @@
+"""The register's tables, as SQLAlchemy Core values; Alembic migrations create them.
+
+Texts are NOT NULL and '' when absent, as in the extracts: COPY and comparison stay plain. Codes are keys, labels are
+data (`code_label`), except where a label is the only thing the extract gives (diplomas, mailbox rows). Digests are
+128-bit xxh3 values in a uuid column: 16 bytes that COPY and compare natively.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    DateTime,
+    Index,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    SmallInteger,
+    Table,
+    Text,
+    Uuid,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+
+metadata: Final = MetaData()
+
+
+def _text(name: str) -> Column[str]:
+    return Column(name, Text, nullable=False, server_default="")
+
+
+def _texts(*names: str) -> list[Column[str]]:
+    return [_text(name) for name in names]
+
+
+practitioner = Table(
+    "practitioner",
+    metadata,
+    Column("national_id", Text, primary_key=True),
+    *_texts("identifier_type", "identifier", "civility", "practice_civility", "family_name", "given_name"),
+    Index("practitioner_identifier", "identifier"),
+)
+
+exercise = Table(
+    "exercise",
+    metadata,
+    *_texts("national_id", "profession", "category"),
+    PrimaryKeyConstraint("national_id", "profession", "category"),
+)
+
+expertise = Table(
+    "expertise",
+    metadata,
+    # The file that says so: `activity` (Personne_activite repeats some) or `expertise` (SavoirFaire, complete).
+    *_texts("source", "national_id", "profession", "category", "expertise_type", "expertise"),
+    PrimaryKeyConstraint("national_id", "source", "profession", "category", "expertise_type", "expertise"),
+)
+
+diploma = Table(
+    "diploma",
+    metadata,
+    # Not bound to practitioner: the file may name persons that Personne_activite does not (anomaly 36).
+    _text("national_id"),
+    Column("digest", Uuid, nullable=False),
+    *_texts("diploma_type", "diploma_type_label", "diploma", "diploma_label"),
+    *_texts("authorisation_type", "authorisation_type_label"),
+    *_texts("authorisation_discipline", "authorisation_discipline_label"),
+    PrimaryKeyConstraint("national_id", "digest"),
+)
+
+activity = Table(
+    "activity",
+    metadata,
+    _text("national_id"),
+    Column("digest", Uuid, nullable=False),
+    *_texts("profession", "category", "practice_mode", "organization_key", "registration_authority", "sector"),
+    *_texts("pharmacy_section", "role", "activity_genre"),
+    PrimaryKeyConstraint("national_id", "digest"),
+    Index("activity_organization_key", "organization_key"),
+)
+
+organization = Table(
+    "organization",
+    metadata,
+    Column("key", Text, primary_key=True),
+    *_texts("name", "trade_name", "siret", "siren", "finess", "legal_entity_finess", "former_id", "sector"),
+    *_texts("address_recipient", "address_location", "street_number", "street_repeat"),
+    *_texts("street_type", "street_type_label", "street_name", "address_distribution", "post_office_line"),
+    *_texts("postal_code", "commune", "commune_label", "country", "country_label"),
+    *_texts("phone", "phone_2", "fax", "email"),
+    # Derived while importing (DOMAIN section 9 lines 19-23).
+    *_texts("city", "department"),
+    Index("organization_finess", "finess"),
+    Index("organization_legal_entity_finess", "legal_entity_finess"),
+    Index("organization_siret", "siret"),
+)
+
+mailbox = Table(
+    "mailbox",
+    metadata,
+    Column("address_key", Text, primary_key=True),  # the address in lower case: it compares without case
+    *_texts("address", "domain", "kind"),  # the spelling received; its domain in lower case; PER, ORG, APP, CAB
+    Column("paperless", Boolean),
+    Column("created_at", DateTime(timezone=True), nullable=False),
+    Column("modified_at", DateTime(timezone=True), nullable=False),
+    Index("mailbox_domain", "domain"),
+)
+
+mailbox_holder = Table(
+    "mailbox_holder",
+    metadata,
+    _text("address_key"),
+    Column("digest", Uuid, nullable=False),
+    *_texts("identifier_type", "identifier", "national_id"),
+    *_texts("organization_identifier_type", "organization_identifier", "organization_key"),
+    *_texts("service", "practice_civility", "family_name", "given_name"),
+    *_texts("category", "category_label", "profession", "profession_label", "expertise", "expertise_label"),
+    *_texts("organization_name", "trade_name", "address_location", "address_distribution"),
+    *_texts("street_number", "street_repeat", "street_type_label", "street_name", "address_locality"),
+    *_texts("post_office_line", "postal_code", "country_label", "city", "department"),
+    PrimaryKeyConstraint("address_key", "digest"),
+    Index("mailbox_holder_national_id", "national_id"),
+    Index("mailbox_holder_organization_identifier", "organization_identifier"),
+    Index("mailbox_holder_organization_key", "organization_key"),
+)
+
+operator = Table(
+    "operator",
+    metadata,
+    Column("dn", Text, primary_key=True),
+    *_texts("common_name", "organization_name", "identifier_type", "identifier", "locality", "country"),
+)
+
+trusted_domain = Table(
+    "trusted_domain",
+    metadata,
+    *_texts("domain", "operator_dn", "description", "responsible_contact", "support_contact"),
+    Column("updated_at", DateTime(timezone=True)),
+    PrimaryKeyConstraint("domain", "operator_dn"),
+)
+
+code_label = Table(
+    "code_label",
+    metadata,
+    *_texts("list", "code", "label"),  # labels the extracts give, per code list
+    PrimaryKeyConstraint("list", "code"),
+)
+
+digest = Table(
+    "digest",
+    metadata,
+    # One line per record and source file: what an import compares with instead of the rows themselves.
+    *_texts("source", "key"),
+    Column("value", Uuid, nullable=False),
+    PrimaryKeyConstraint("source", "key"),
+)
+
+import_run = Table(
+    "import_run",
+    metadata,
+    Column("id", BigInteger, primary_key=True, autoincrement=True),
+    *_texts("kind", "status"),  # rpps|mailboxes|trusted-domains; running|applied|unchanged|held|refused|failed|dry-run
+    Column("started_at", DateTime(timezone=True), nullable=False, server_default=text("clock_timestamp()")),
+    Column("finished_at", DateTime(timezone=True)),
+    Column("as_of", DateTime(timezone=True)),  # generation time of the source
+    Column("sources", JSONB, nullable=False, server_default="[]"),  # [{path, member, bytes, sha256}]
+    Column("counts", JSONB, nullable=False, server_default="{}"),  # rows, duplicates, created/changed/removed per kind
+    Column("reasons", JSONB, nullable=False, server_default="[]"),  # why held, refused or failed
+    Column("warnings", JSONB, nullable=False, server_default="[]"),  # appended columns, unknown codes …
+    Column("revision", BigInteger),  # what it committed, if anything
+    Column("of_run", BigInteger),  # the run that this one applies or reverts to
+)
+
+rejected_line = Table(
+    "rejected_line",
+    metadata,
+    Column("run_id", BigInteger, nullable=False),
+    _text("file"),
+    Column("line", BigInteger, nullable=False),
+    _text("reason"),
+    Column("raw", LargeBinary, nullable=False),  # at most 4 KiB of it
+    PrimaryKeyConstraint("run_id", "file", "line"),
+)
+
+register_state = Table(
+    "register_state",
+    metadata,
+    # One row. Its lock orders commits: a revision is taken last and committed before the next one can be taken.
+    Column("id", SmallInteger, primary_key=True, autoincrement=False),
+    Column("epoch", Uuid, nullable=False),
+    Column("revision", BigInteger, nullable=False),
+    Column("committed_at", DateTime(timezone=True)),
+    Column("rpps_as_of", DateTime(timezone=True)),
+    Column("mailboxes_as_of", DateTime(timezone=True)),
+    Column("trusted_domains_as_of", DateTime(timezone=True)),
+    Column("demo", Boolean, nullable=False, server_default="false"),  # holds invented people only
+)
+
+feed = Table(
+    "feed",
+    metadata,
+    # The published records that a revision touched, dependants included; kind `reset` with key '' asks for a rebuild.
+    Column("revision", BigInteger, nullable=False),
+    *_texts("kind", "key"),
+    Column("at", DateTime(timezone=True), nullable=False, server_default=text("clock_timestamp()")),
+    PrimaryKeyConstraint("revision", "kind", "key"),
+    Index("feed_at", "at"),
+)
+
+IMPORT_LOCK: Final = 0x616E_6E75  # "annu": the advisory lock of the one import that may run
+SCHEMA_LOCK: Final = 0x616E_6E76
+FEED_CHANNEL: Final = "annuaire_feed"

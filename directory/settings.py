@@ -1,0 +1,113 @@
+"""Settings: read once from `ANNUAIRE_*` (environment, then `.env`), checked, and passed down as one frozen value."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Self
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from directory.errors import InvalidInput
+
+PREFIX = "ANNUAIRE_"
+
+
+class Settings(BaseSettings):
+    """Every setting of the directory. `docs/settings.md` is made from the descriptions below."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, env_file=".env", frozen=True, extra="ignore")
+
+    data_dir: Path = Field(Path("data"), description="Folder of the embedded database, the index and the spool.")
+    database_url: str | None = Field(
+        None,
+        description="PostgreSQL URL of the register, for writing (`postgresql://user:password@host/base`). "
+        "Unset: an embedded PostgreSQL under the data directory.",
+    )
+    reader_database_url: str | None = Field(
+        None,
+        description="PostgreSQL URL for reading only (role `annuaire_reader`), used by the follower of a node. "
+        "Unset: `DATABASE_URL`.",
+    )
+
+    bind_address: str = Field("127.0.0.1", description="Address that LDAP and HTTP listen on.")
+    ldap_port: int = Field(3890, ge=0, le=65535, description="Port of LDAP; 0 picks a free one.")
+    http_port: int = Field(8080, ge=0, le=65535, description="Port of REST and the search page; 0 picks a free one.")
+    ldap_workers: int = Field(1, ge=0, le=64, description="LDAP worker processes; 0 serves no LDAP.")
+    http_workers: int = Field(1, ge=0, le=64, description="HTTP worker processes; 0 serves no HTTP.")
+    ldap_base_dn: str = Field("o=mssante,c=fr", description="Suffix of the tree; mailboxes are below `ou=bal`.")
+
+    ldap_size_limit: int = Field(100, ge=1, description="Entries per LDAP search; the client may ask for fewer.")
+    ldap_time_limit_s: float = Field(5.0, gt=0, description="Seconds an LDAP search may take.")
+    ldap_message_bytes: int = Field(65536, ge=1024, description="Largest LDAP message accepted.")
+    ldap_filter_depth: int = Field(20, ge=1, description="Deepest LDAP filter accepted.")
+    ldap_filter_terms: int = Field(256, ge=1, description="Most assertions in one LDAP filter.")
+    ldap_attributes: int = Field(256, ge=1, description="Most attributes asked for in one LDAP search.")
+    ldap_controls: int = Field(10, ge=0, description="Most controls in one LDAP message.")
+    ldap_pending: int = Field(16, ge=1, description="Operations under way on one connection before reading pauses.")
+    ldap_connections_per_address: int = Field(256, ge=1, description="Open LDAP connections per client address.")
+    ldap_idle_s: float = Field(300.0, gt=0, description="Seconds after which a silent LDAP connection is closed.")
+    ldap_first_message_s: float = Field(10.0, gt=0, description="Seconds to the first complete LDAP message.")
+    ldap_write_stall_s: float = Field(10.0, gt=0, description="Seconds a client may leave an LDAP answer unread.")
+
+    http_limit: int = Field(20, ge=1, description="Matches of a REST search unless `limit` asks otherwise.")
+    http_limit_max: int = Field(100, ge=1, description="Most matches of one REST search.")
+    search_time_limit_s: float = Field(5.0, gt=0, description="Seconds a REST search may take.")
+
+    stale_after_s: float = Field(
+        3 * 86400.0, gt=0, description="Age of the index's last check against the register past which `/readyz` is 503."
+    )
+    index_map_gib: float = Field(16.0, gt=0, description="Address space reserved for the index file, in GiB.")
+
+    import_removal_limit: float = Field(
+        0.05, ge=0, le=1, description="Share of one kind's records a run may remove or change before it is held."
+    )
+    import_row_floor: float = Field(
+        0.98, ge=0, le=1, description="Least rows of a file, as a share of the last applied run's, before it is held."
+    )
+    import_rejected_limit: float = Field(
+        0.01, ge=0, le=1, description="Share of rejected lines past which a run is held."
+    )
+    whitelist_ca_file: Path | None = Field(
+        None, description="PEM file of certificates trusted to sign the white list. Unset: those shipped."
+    )
+    whitelist_signer: str = Field("alb.mssante.fr", description="Common name that the white list's signer must bear.")
+    log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR.")
+
+    @classmethod
+    def load(cls, environ: Mapping[str, str] | None = None) -> Self:
+        """Read and check the settings.
+
+        Raises:
+            InvalidInput: an unknown `ANNUAIRE_*` name or a value out of range; the message names it.
+        """
+        environ = os.environ if environ is None else environ
+        known = {PREFIX + name.upper() for name in cls.model_fields}
+        unknown = sorted(name for name in {*environ, *_dotenv_names()} if name.upper().startswith(PREFIX))
+        unknown = [name for name in unknown if name.upper() not in known]
+        if unknown:
+            raise InvalidInput(f"unknown setting {', '.join(unknown)}; see docs/settings.md")
+        try:
+            return cls()
+        except ValidationError as error:
+            first = error.errors()[0]
+            name = PREFIX + str(first["loc"][0]).upper()
+            raise InvalidInput(f"setting {name}: {first['msg']} (got {first['input']!r})") from error
+
+    @property
+    def index_path(self) -> Path:
+        return self.data_dir / "index"
+
+    @property
+    def index_map_bytes(self) -> int:
+        return int(self.index_map_gib * 2**30)
+
+
+def _dotenv_names() -> list[str]:
+    path = Path(".env")
+    if not path.is_file():
+        return []
+    lines = (line.strip() for line in path.read_text("utf-8").splitlines())
+    return [line.removeprefix("export ").split("=")[0].strip() for line in lines if line and not line.startswith("#")]

@@ -1,0 +1,1 @@
+"""Turn the national extract files into rows for the register."""

@@ -1,0 +1,1 @@
+"""The LDAP front-end, answering mail clients and gateways from the index."""

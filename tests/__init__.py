@@ -1,0 +1,1 @@
+"""Behaviour of the directory, stated in sentences."""
