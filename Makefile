@@ -22,7 +22,7 @@ install: .venv/.runtime
 # --no-deps: the lock is complete; every file is checked against its hash.
 .venv/.runtime: requirements.lock pyproject.toml | .venv/bin/python
 	@echo "Installing the pinned dependencies …"
-	$(PIP) install --require-hashes --no-deps -r requirements.lock
+	$(PIP) install --no-compile --require-hashes --no-deps -r requirements.lock
 	$(PIP) install --no-build-isolation --no-deps --editable .
 	@touch $@
 
@@ -30,7 +30,7 @@ dev: .venv/.dev
 
 .venv/.dev: requirements-dev.lock .venv/.runtime
 	@echo "Installing the pinned test tools …"
-	$(PIP) install --require-hashes --no-deps -r requirements-dev.lock
+	$(PIP) install --no-compile --require-hashes --no-deps -r requirements-dev.lock
 	@touch $@
 
 # Real LDAP clients for the tests; where they cannot be installed their tests are skipped, visibly.

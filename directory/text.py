@@ -17,8 +17,8 @@ FOLD_VERSION: Final = 1
 
 
 def _table() -> dict[int, str | None]:
-    table: dict[int, str | None] = {code: None for code in range(0x20)}
-    table.update({code: " " for code in (0x09, 0x0A, 0x0B, 0x0C, 0x0D)})
+    table: dict[int, str | None] = dict.fromkeys(range(32))
+    table.update(dict.fromkeys((9, 10, 11, 12, 13), " "))
     table[0x7F] = None
     for code in range(0x80, 0xA0):
         table[code] = bytes([code]).decode("cp1252", errors="ignore") or None

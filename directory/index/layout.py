@@ -140,9 +140,7 @@ _SLICE: Final = struct.Struct(">BI")  # attribute name length, encoded length
 
 def encode_document(document: Document) -> bytes:
     key = document.key.encode()
-    names = b"".join(
-        _SLICE.pack(len(name), len(encoded)) + name.encode() for name, encoded in document.attributes
-    )
+    names = b"".join(_SLICE.pack(len(name), len(encoded)) + name.encode() for name, encoded in document.attributes)
     attributes = names + b"".join(encoded for _, encoded in document.attributes)
     values = _encode_values(document.values)
     header = _HEADER.pack(

@@ -2,7 +2,7 @@
 
 Texts are NOT NULL and '' when absent, as in the extracts: COPY and comparison stay plain. Codes are keys, labels are
 data (`code_label`), except where a label is the only thing the extract gives (diplomas, mailbox rows). Digests are
-128-bit xxh3 values in a uuid column: 16 bytes that COPY and compare natively.
+xxh3 values in bigint columns, which COPY and compare natively.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ diploma = Table(
     metadata,
     # Not bound to practitioner: the file may name persons that Personne_activite does not (anomaly 36).
     _text("national_id"),
-    Column("digest", Uuid, nullable=False),
+    Column("digest", BigInteger, nullable=False),  # of the row: tells a record's lines apart
     *_texts("diploma_type", "diploma_type_label", "diploma", "diploma_label"),
     *_texts("authorisation_type", "authorisation_type_label"),
     *_texts("authorisation_discipline", "authorisation_discipline_label"),
@@ -76,7 +76,7 @@ activity = Table(
     "activity",
     metadata,
     _text("national_id"),
-    Column("digest", Uuid, nullable=False),
+    Column("digest", BigInteger, nullable=False),  # of the row: tells a record's lines apart
     *_texts("profession", "category", "practice_mode", "organization_key", "registration_authority", "sector"),
     *_texts("pharmacy_section", "role", "activity_genre"),
     PrimaryKeyConstraint("national_id", "digest"),
@@ -114,9 +114,9 @@ mailbox_holder = Table(
     "mailbox_holder",
     metadata,
     _text("address_key"),
-    Column("digest", Uuid, nullable=False),
+    Column("digest", BigInteger, nullable=False),  # of the row: tells a record's lines apart
     *_texts("identifier_type", "identifier", "national_id"),
-    *_texts("organization_identifier_type", "organization_identifier", "organization_key"),
+    *_texts("organization_identifier_type", "organization_identifier"),
     *_texts("service", "practice_civility", "family_name", "given_name"),
     *_texts("category", "category_label", "profession", "profession_label", "expertise", "expertise_label"),
     *_texts("organization_name", "trade_name", "address_location", "address_distribution"),
@@ -125,7 +125,6 @@ mailbox_holder = Table(
     PrimaryKeyConstraint("address_key", "digest"),
     Index("mailbox_holder_national_id", "national_id"),
     Index("mailbox_holder_organization_identifier", "organization_identifier"),
-    Index("mailbox_holder_organization_key", "organization_key"),
 )
 
 operator = Table(
@@ -155,7 +154,8 @@ digest = Table(
     metadata,
     # One line per record and source file: what an import compares with instead of the rows themselves.
     *_texts("source", "key"),
-    Column("value", Uuid, nullable=False),
+    Column("high", BigInteger, nullable=False),
+    Column("low", BigInteger, nullable=False),
     PrimaryKeyConstraint("source", "key"),
 )
 

@@ -1,0 +1,85 @@
+"""What `annuaire status` and `annuaire check` look at: the register, the index, and how far apart they are."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from typing import Any
+
+from directory.index.reader import Index
+from directory.registry.checks import Check
+
+from directory.errors import DirectoryError
+from directory.registry import checks as registry_checks
+from directory.registry.database import open_database
+from directory.registry.runs import list_runs
+from directory.registry.status import counts, state_of
+from directory.settings import Settings
+
+
+def register_status(settings: Settings) -> dict[str, Any]:
+    """Revision, dates, counts and last runs.
+
+    Raises:
+        Unavailable: the database cannot be reached.
+    """
+    with open_database(settings, reader=True) as database:
+        state = state_of(database)
+        return {
+            "available": True,
+            "revision": state.revision,
+            "as_of": state.as_of,
+            "committed_at": state.committed_at,
+            "epoch": state.epoch,
+            "counts": counts(database),
+            "last_runs": [
+                {"run_id": run.run_id, "kind": run.kind, "status": run.status, "started_at": run.started_at}
+                for run in list_runs(database, 5)
+            ],
+        }
+
+
+def index_status(settings: Settings) -> dict[str, Any]:
+    """Revision, dates, counts, size and the age of the last contact with the register."""
+    try:
+        index = Index.open(settings.index_path, map_bytes=settings.index_map_bytes)
+        with index.read() as snapshot:
+            state, found = snapshot.state, snapshot.counts()
+            seen = index.seen()
+    except DirectoryError as error:
+        return {"available": False, "error": error.message}
+    now = dt.datetime.now(dt.UTC)
+    return {
+        "available": True,
+        "revision": state.revision,
+        "as_of": state.as_of,
+        "committed_at": state.committed_at,
+        "epoch": state.epoch,
+        "counts": {str(kind): number for kind, number in found.items()},
+        "size_bytes": sum(file.stat().st_size for file in settings.index_path.rglob("*.mdb")),
+        "last_contact": seen.at if seen else None,
+        "last_contact_age_s": round((now - seen.at).total_seconds(), 1) if seen else None,
+    }
+
+
+def checks(settings: Settings) -> Sequence[Check]:
+    """Every self-check of this node, the failing ones with a hint for the operator."""
+    return [*registry_checks.run_checks(settings), *_index_checks(settings)]
+
+
+def _index_checks(settings: Settings) -> list[Check]:
+    found = index_status(settings)
+    if not found["available"]:
+        hint = "start annuaire serve, or run: annuaire index build"
+        return [Check(name="index", ok=False, detail=str(found["error"]), hint=hint)]
+    age = found["last_contact_age_s"]
+    fresh = age is not None and age < settings.stale_after_s
+    return [
+        Check(name="index", ok=True, detail=f"revision {found['revision']}, {sum(found['counts'].values())} documents"),
+        Check(
+            name="index freshness",
+            ok=fresh,
+            detail="never compared with the register" if age is None else f"last contact {age:.0f} s ago",
+            hint=None if fresh else "is annuaire serve running, and can it reach the database?",
+        ),
+    ]

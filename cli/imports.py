@@ -1,0 +1,212 @@
+"""`annuaire import …`, `annuaire runs …` and `annuaire generate`: getting data in, and what each import did."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import typer
+
+from cli.output import print_json, say, table
+from cli.progress import Bars, bars
+from directory.settings import Settings
+
+if TYPE_CHECKING:
+    from importers.report import ImportOptions, ImportReport
+
+    from directory.registry.database import Database
+
+imports: Final = typer.Typer(help="Import an extract: rpps, mailboxes or trusted-domains.", no_args_is_help=True)
+runs: Final = typer.Typer(help="Imports so far: list, show, apply a held one, revert to an earlier one.")
+
+_PATHS = typer.Argument(help="A .zip, .txt or .xml file, or a folder that holds them.", exists=True)
+_DRY_RUN = typer.Option(False, "--dry-run", help="Say what would change, and change nothing.")
+_JSON = typer.Option(False, "--json", help="For machines.")
+_OLDER = typer.Option(False, "--allow-older", help="Accept a file older than what the register holds.")
+_HELD: Final = 3
+
+
+def register(app: typer.Typer) -> None:
+    app.add_typer(imports, name="import")
+    app.add_typer(runs, name="runs")
+    app.command()(generate)
+
+
+@imports.command()
+def rpps(
+    context: typer.Context,
+    paths: list[Path] = _PATHS,
+    dry_run: bool = _DRY_RUN,
+    json: bool = _JSON,
+    allow_older: bool = _OLDER,
+) -> None:
+    """Import the PS_LibreAcces_* files: persons, structures, activities, expertises, diplomas."""
+    from importers.rpps import import_rpps
+
+    _run(context.obj, lambda db, opts, bar: import_rpps(db, paths, opts, bar), json, dry_run=dry_run, older=allow_older)
+
+
+@imports.command()
+def mailboxes(
+    context: typer.Context,
+    paths: list[Path] = _PATHS,
+    dry_run: bool = _DRY_RUN,
+    json: bool = _JSON,
+    allow_older: bool = _OLDER,
+) -> None:
+    """Import the Extraction_Correspondance_MSSante_* file: the published mailboxes."""
+    from importers.mailboxes import import_mailboxes
+
+    _run(
+        context.obj,
+        lambda db, opts, bar: import_mailboxes(db, paths, opts, bar),
+        json,
+        dry_run=dry_run,
+        older=allow_older,
+    )
+
+
+@imports.command("trusted-domains")
+def trusted_domains(
+    context: typer.Context,
+    paths: list[Path] = _PATHS,
+    dry_run: bool = _DRY_RUN,
+    json: bool = _JSON,
+    allow_older: bool = _OLDER,
+    at_generation_date: bool = typer.Option(
+        False, "--at-generation-date", help="Check an archived list's signature at its own generation date."
+    ),
+    allow_unsigned: bool = typer.Option(False, "--allow-unsigned", help="Accept a list without a signature."),
+) -> None:
+    """Import the signed white list of trusted domains."""
+    from importers.trusted_domains import import_trusted_domains
+
+    _run(
+        context.obj,
+        lambda db, opts, bar: import_trusted_domains(db, paths, opts, bar),
+        json,
+        dry_run=dry_run,
+        older=allow_older,
+        at_generation_date=at_generation_date,
+        allow_unsigned=allow_unsigned,
+    )
+
+
+Import = Callable[["Database", "ImportOptions", Bars], "ImportReport"]
+
+
+def _run(
+    settings: Settings, work: Import, json: bool, *, dry_run: bool = False, older: bool = False, **more: bool
+) -> None:
+    from importers.report import ImportOptions
+
+    from directory.registry.database import open_database
+
+    options = ImportOptions.of(settings, dry_run=dry_run, allow_older=older, **more)
+    with open_database(settings) as database, bars() as progress:
+        report = work(database, options, progress)
+    _tell(report, json)
+
+
+def _tell(report: ImportReport, json: bool) -> None:
+    if json:
+        print_json(report.as_json())
+    else:
+        _describe(report.as_json())
+    if report.status == "held":
+        say(f"held: nothing was changed; look at it with: annuaire runs show {report.run_id}")
+        raise typer.Exit(_HELD)
+
+
+def _describe(run: dict[str, Any]) -> None:
+    """A run in words and a table, the same for a fresh report and for one looked up later."""
+    head = f"run {run['run_id']}" if run.get("run_id") else "run"
+    print(f"{head} {run['kind']}: {run['status']}, data of {run.get('as_of') or 'unknown date'}")
+    counts = run.get("counts") or {}
+    kinds = {name: value for name, value in counts.items() if isinstance(value, dict)}
+    columns = list(dict.fromkeys(column for value in kinds.values() for column in value))
+    if kinds:
+        table(
+            ["", *columns], [[name, *(value.get(c) for c in columns)] for name, value in kinds.items()], right=columns
+        )
+    for name, value in counts.items():
+        if not isinstance(value, dict):
+            print(f"{name.replace('_', ' ')}: {value}")
+    for reason, number in (run.get("rejected") or {}).items():
+        print(f"rejected lines, {reason}: {number}")
+    for sentence in (*(run.get("warnings") or ()), *(run.get("reasons") or ())):
+        print(f"- {sentence}")
+
+
+@runs.callback(invoke_without_command=True)
+def list_runs(context: typer.Context, json: bool = _JSON, limit: int = typer.Option(20, min=1)) -> None:
+    """The last imports, newest first."""
+    if context.invoked_subcommand:
+        return
+    from directory.registry import runs as register_runs
+    from directory.registry.database import open_database
+
+    with open_database(context.obj, reader=True) as database:
+        found = [run.as_json() for run in register_runs.list_runs(database, limit)]
+    if json:
+        print_json(found)
+    else:
+        columns = ("run_id", "kind", "status", "started_at", "as_of", "revision")
+        table(columns, [[run.get(column) for column in columns] for run in found])
+
+
+@runs.command()
+def show(context: typer.Context, run: int, json: bool = _JSON) -> None:
+    """One import: counts, reasons, warnings and a sample of the lines it rejected."""
+    from directory.registry import runs as register_runs
+    from directory.registry.database import open_database
+
+    with open_database(context.obj, reader=True) as database:
+        found = register_runs.show_run(database, run).as_json()
+    if json:
+        print_json(found)
+        return
+    _describe(found)
+    for line in found.get("rejected_lines") or ():
+        print(f"{line['file']}:{line['line']}: {line['reason']}: {line['raw']}")
+
+
+@runs.command()
+def apply(
+    context: typer.Context,
+    run: int,
+    without_removals: bool = typer.Option(False, "--without-removals", help="Apply the rest, remove nothing."),
+    json: bool = _JSON,
+) -> None:
+    """Apply a held import after looking at it; its files must be unchanged."""
+    from importers.runs import apply_run
+
+    _run(context.obj, lambda db, opts, bar: apply_run(db, run, opts, bar, without_removals=without_removals), json)
+
+
+@runs.command()
+def revert(context: typer.Context, run: int, json: bool = _JSON) -> None:
+    """Go back to the state an earlier import left, from its own files; this makes a new revision."""
+    from importers.runs import revert_run
+
+    _run(context.obj, lambda db, opts, bar: revert_run(db, run, opts, bar), json)
+
+
+def generate(
+    context: typer.Context,
+    directory: Path = typer.Argument(help="Folder to write to; made when missing."),
+    professionals: int = typer.Option(20_000, min=1, help="How many professionals the country has."),
+    day: int = typer.Option(1, min=1, help="2 is the day after 1, with a day's changes, and so on."),
+    seed: int = typer.Option(1, help="Another seed, another country."),
+    json: bool = _JSON,
+) -> None:
+    """Write the extracts of an invented country, in the exact official formats."""
+    from importers.synthetic import generate as write_country
+
+    with bars() as progress:
+        manifest = write_country(directory, professionals=professionals, day=day, seed=seed, progress=progress)
+    if json:
+        print_json(manifest.as_json())
+    else:
+        say(f"written to {directory}: see manifest.json there")

@@ -1,0 +1,64 @@
+"""The `annuaire` command: reads the settings once and hands each command what it needs.
+
+Exit codes: 0 done, 1 failed or refused, 2 usage, 3 held for a human. Results go to standard output, everything said
+about them to standard error. Commands import what they use when they run, so that `--help` answers at once.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Final
+
+import typer
+
+from cli import demo, imports, index, lookups, serving
+from directory import logs
+from directory.errors import DirectoryError, InvalidInput
+from directory.settings import Settings
+
+app: Final = typer.Typer(
+    name="annuaire",
+    help="The national directory of French health professionals' secure mailboxes (MSSanté).",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+@app.callback()
+def configure(context: typer.Context) -> None:
+    """Settings are read from ANNUAIRE_* in the environment and from .env; see docs/settings.md."""
+    context.obj = Settings.load()
+    logs.setup(context.obj.log_level)
+
+
+demo.register(app)
+serving.register(app)
+imports.register(app)
+lookups.register(app)
+index.register(app)
+
+
+def main() -> None:
+    """Run the command line; every expected error is one plain sentence on standard error."""
+    try:
+        app()
+    except DirectoryError as error:
+        print(f"annuaire: {error.message}", file=sys.stderr)
+        sys.exit(2 if isinstance(error, InvalidInput) else 1)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except BrokenPipeError:
+        # The reader of our output (head, less) has left: nothing more to say.
+        sys.stderr.close()
+        sys.exit(1)
+    except Exception:
+        logger = logs.setup("INFO")
+        reference = logs.reference()
+        logger.exception("internal error %s", logs.pairs(reference=reference))
+        print(f"annuaire: internal error, reference {reference}", file=sys.stderr)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,80 @@
+"""`annuaire serve`, `status`, `check` and `migrate`: running a node and asking how it is."""
+
+from __future__ import annotations
+
+import typer
+
+from cli.output import print_json, say, table
+from directory.errors import DirectoryError
+from directory.settings import Settings
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(serve)
+    app.command()(status)
+    app.command()(check)
+    app.command()(migrate)
+
+
+def serve(context: typer.Context) -> None:
+    """Serve LDAP and REST from this node's index, and keep the index up to date, until SIGTERM or Ctrl-C."""
+    from cli.supervisor import Supervisor
+
+    settings: Settings = context.obj
+    Supervisor(settings, ready=lambda endpoints: say(announcement(endpoints.ldap, endpoints.http))).run()
+
+
+def announcement(ldap: tuple[str, int] | None, http: tuple[str, int] | None) -> str:
+    parts = []
+    if ldap:
+        parts.append(f"ldap://{ldap[0]}:{ldap[1]}")
+    if http:
+        parts.append(f"http://{http[0]}:{http[1]}/")
+    return "serving " + " and ".join(parts or ["nothing: no workers are configured"])
+
+
+def migrate(context: typer.Context) -> None:
+    """Bring the register's schema up to this version (every writing command does so by itself)."""
+    from directory.registry.database import open_database
+
+    with open_database(context.obj):
+        say("the register's schema is current")
+
+
+def check(context: typer.Context, json: bool = typer.Option(False, "--json", help="For machines.")) -> None:
+    """Check this node: database, schema, runs, index, disk; a hint for everything that fails."""
+    from cli.checkup import checks
+
+    results = checks(context.obj)
+    if json:
+        print_json([{"name": c.name, "ok": c.ok, "detail": c.detail, "hint": c.hint} for c in results])
+    else:
+        for result in results:
+            print(f"{'ok  ' if result.ok else 'FAIL'}  {result.name}: {result.detail}")
+            if not result.ok and result.hint:
+                print(f"      → {result.hint}")
+    if not all(result.ok for result in results):
+        raise typer.Exit(1)
+
+
+def status(context: typer.Context, json: bool = typer.Option(False, "--json", help="For machines.")) -> None:
+    """What this node holds and how old it is; works with the database down."""
+    from cli.checkup import index_status, register_status
+
+    settings: Settings = context.obj
+    index = index_status(settings)
+    try:
+        register = register_status(settings)
+    except DirectoryError as error:
+        register = {"available": False, "error": error.message}
+    if json:
+        print_json({"register": register, "index": index})
+        return
+    table(["", ""], [("register", "")] + [("  " + name, value) for name, value in _flat(register)])
+    table(["", ""], [("index", "")] + [("  " + name, value) for name, value in _flat(index)])
+
+
+def _flat(value: object, prefix: str = "") -> list[tuple[str, object]]:
+    if isinstance(value, dict):
+        return [pair for name, part in value.items() for pair in _flat(part, f"{prefix}{name} ")]
+    return [(prefix.strip().replace("_", " "), value)]

@@ -1,0 +1,142 @@
+"""The change feed: which published records a revision touched, dependants included.
+
+A record's published form quotes others: a practitioner shows its mailboxes and structures, a mailbox the places its
+holder works at. So an import notes what it changes in the temporary table `touched`, calls `expand` before and after
+merging (a relation that is being removed is only visible before), and then publishes the union with the revision.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sqlalchemy import Connection, text
+
+from directory.model import RESET
+from directory.registry.tables import FEED_CHANNEL
+
+KEEP_DAYS: Final = 30
+STATE: Final = "state"  # the feed line every revision has: its date and number changed
+_RESET_SHARE: Final = 0.3  # of all documents touched: from there on a rebuild is quicker than following
+
+_CREATE: Final = """
+CREATE TEMP TABLE touched (
+    kind text NOT NULL, key text NOT NULL, direct boolean NOT NULL DEFAULT true, PRIMARY KEY (kind, key)
+) ON COMMIT DROP
+"""
+
+# What a structure is named by in mailbox rows: FINESS of the site or of the legal entity, SIRET, or the technical
+# identifier without its letter (R + RPPS-rang, C + ADELI-rang).
+ORGANIZATION_NAMES: Final = "ARRAY[o.finess, o.legal_entity_finess, o.siret, substr(o.key, 2)]"
+
+_EXPANSIONS: Final = (
+    # persons → their mailboxes
+    """
+    SELECT 'mailbox', h.address_key FROM touched t JOIN mailbox_holder h ON h.national_id = t.key
+    WHERE t.kind = 'practitioner' AND t.direct
+    """,
+    # structures → persons who work there
+    """
+    SELECT 'practitioner', a.national_id FROM touched t JOIN activity a ON a.organization_key = t.key
+    WHERE t.kind = 'organization' AND t.direct
+    """,
+    # structures → mailboxes of persons who work there
+    """
+    SELECT 'mailbox', h.address_key FROM touched t JOIN activity a ON a.organization_key = t.key
+    JOIN mailbox_holder h ON h.national_id = a.national_id
+    WHERE t.kind = 'organization' AND t.direct
+    """,
+    # structures → mailboxes that name them
+    f"""
+    SELECT 'mailbox', h.address_key FROM touched t JOIN organization o ON o.key = t.key
+    JOIN mailbox_holder h ON h.organization_identifier = ANY ({ORGANIZATION_NAMES})
+    WHERE t.kind = 'organization' AND t.direct AND h.organization_identifier <> ''
+    """,
+    # mailboxes → their holders
+    """
+    SELECT 'practitioner', h.national_id FROM touched t JOIN mailbox_holder h ON h.address_key = t.key
+    WHERE t.kind = 'mailbox' AND t.direct AND h.national_id <> ''
+    """,
+    # mailboxes → the structures they name
+    *(
+        f"""
+        SELECT 'organization', o.key FROM touched t JOIN mailbox_holder h ON h.address_key = t.key
+        JOIN organization o ON o.{name} = h.organization_identifier
+        WHERE t.kind = 'mailbox' AND t.direct AND h.organization_identifier <> ''
+        """
+        for name in ("finess", "legal_entity_finess", "siret")
+    ),
+    """
+    SELECT 'organization', o.key FROM touched t JOIN mailbox_holder h ON h.address_key = t.key
+    JOIN organization o ON o.key IN ('R' || h.organization_identifier, 'C' || h.organization_identifier)
+    WHERE t.kind = 'mailbox' AND t.direct AND h.organization_identifier <> ''
+    """,
+)
+
+
+def begin(connection: Connection) -> None:
+    """Make the empty table `touched` for this transaction."""
+    connection.execute(text(_CREATE))
+
+
+def touch_domains(connection: Connection, table: str) -> None:
+    """Note the mailboxes of the domains in the temporary table `table` (one column, `domain`)."""
+    statement = f"""
+        INSERT INTO touched (kind, key) SELECT 'mailbox', m.address_key FROM mailbox m JOIN {table} USING (domain)
+        ON CONFLICT DO NOTHING
+    """
+    connection.execute(text(statement))
+
+
+def expand(connection: Connection) -> None:
+    """Add to `touched` what depends, in the state the transaction sees now, on what was touched directly."""
+    connection.execute(text("ANALYZE touched"))
+    for selection in _EXPANSIONS:
+        statement = f"INSERT INTO touched (kind, key, direct) SELECT DISTINCT kind, key, false FROM ({selection})"
+        connection.execute(text(f"{statement} AS found (kind, key) ON CONFLICT DO NOTHING"))
+
+
+def publish(connection: Connection, *, first_load: bool) -> int:
+    """Take the next revision and write its feed; returns the revision.
+
+    The row lock of `register_state` is taken here, last, and held to the commit: revisions become visible in order,
+    and a follower that has seen one has seen all before it. A first load, or a change of a large share of everything,
+    is one `reset` line instead of millions.
+    """
+    revision = int(
+        connection.execute(
+            text(
+                "UPDATE register_state SET revision = revision + 1, committed_at = clock_timestamp() RETURNING revision"
+            )
+        ).scalar_one()
+    )
+    if first_load or _large(connection):
+        connection.execute(
+            text("INSERT INTO feed (revision, kind, key) VALUES (:revision, :kind, '')"),
+            {"revision": revision, "kind": RESET},
+        )
+    else:
+        connection.execute(
+            text("INSERT INTO feed (revision, kind, key) SELECT :revision, kind, key FROM touched"),
+            {"revision": revision},
+        )
+    # Always one line, so that a missing revision is a gap and nothing else.
+    connection.execute(
+        text("INSERT INTO feed (revision, kind, key) VALUES (:revision, :kind, '')"),
+        {"revision": revision, "kind": STATE},
+    )
+    connection.execute(text("DELETE FROM feed WHERE at < clock_timestamp() - make_interval(days => :days)"),
+                       {"days": KEEP_DAYS})  # fmt: skip
+    connection.execute(text("SELECT pg_notify(:channel, :revision)"),
+                       {"channel": FEED_CHANNEL, "revision": str(revision)})  # fmt: skip
+    return revision
+
+
+def _large(connection: Connection) -> bool:
+    touched, documents = connection.execute(
+        text(
+            "SELECT (SELECT count(*) FROM touched), (SELECT count(*) FROM practitioner) + "
+            "(SELECT count(*) FROM organization) + (SELECT count(*) FROM mailbox)"
+        )
+    ).one()
+    # Small registers are followed whatever the share: a rebuild costs more than a few hundred documents.
+    return bool(touched > 1000 and touched > _RESET_SHARE * documents)

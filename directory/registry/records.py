@@ -1,0 +1,446 @@
+"""Rows to records: merges the register's tables, sorted by key, into whole practitioners, structures and mailboxes."""
+
+from __future__ import annotations
+
+import datetime as dt
+import itertools
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from sqlalchemy import Connection, text
+
+from directory import nomenclature
+from directory.model import (
+    Activity,
+    Address,
+    Coded,
+    Diploma,
+    Exercise,
+    Expertise,
+    Holder,
+    Mailbox,
+    MailboxSummary,
+    Organization,
+    Practitioner,
+)
+from directory.registry.feed import ORGANIZATION_NAMES
+
+_BATCH: Final = 5000  # rows fetched at a time
+_CACHED_ORGANIZATIONS: Final = 50_000
+_PLACES: Final = 10  # structures of the holder that a mailbox is found by
+
+Row = tuple[Any, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selection:
+    """Which records: those of a key range [first, end), or those with the given keys."""
+
+    first: str = ""
+    end: str | None = None
+    keys: tuple[str, ...] | None = None
+
+    def where(self, column: str) -> str:
+        if self.keys is not None:
+            return f"{column} = ANY (%(keys)s)"
+        upper = "" if self.end is None else f' AND {column} COLLATE "C" < %(end)s'
+        return f'{column} COLLATE "C" >= %(first)s{upper}'
+
+    def parameters(self) -> dict[str, Any]:
+        return {"first": self.first, "end": self.end, "keys": list(self.keys or ())}
+
+
+_ORGANIZATION_COLUMNS: Final = """
+    o.key, o.name, o.trade_name, o.siret, o.siren, o.finess, o.legal_entity_finess, o.former_id, o.sector,
+    o.address_recipient, o.address_location, o.street_number, o.street_repeat, o.street_type, o.street_type_label,
+    o.street_name, o.address_distribution, o.post_office_line, o.postal_code, o.commune, o.commune_label,
+    o.country, o.country_label, o.phone, o.phone_2, o.fax, o.email, o.city, o.department
+"""
+# The one structure of the register that a mailbox row names; none where several fit (a SIRET is shared by sites, the
+# FINESS of a legal entity is not that of a site): ambiguous joins are never guessed.
+_ORGANIZATION_KEY: Final = """
+    CASE organization_identifier_type
+    WHEN 'FINESS' THEN (SELECT CASE WHEN count(*) = 1 THEN min(key) END FROM organization
+                        WHERE finess = organization_identifier)
+    WHEN 'SIRET' THEN (SELECT CASE WHEN count(*) = 1 THEN min(key) END FROM organization
+                       WHERE siret = organization_identifier)
+    WHEN 'RPPS_RANG' THEN (SELECT key FROM organization WHERE key = 'R' || organization_identifier)
+    WHEN 'ADELI_RANG' THEN (SELECT key FROM organization WHERE key = 'C' || organization_identifier)
+    END AS organization_key
+"""
+_TRUSTED: Final = "EXISTS (SELECT FROM trusted_domain d WHERE d.domain = m.domain)"
+
+
+class Assembler:
+    """Reads records on one connection; codes and structures that recur are shared values."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._labels = {
+            (r[0], r[1]): r[2] for r in connection.execute(text("SELECT list, code, label FROM code_label"))
+        }
+        self._coded: dict[tuple[str, str], Coded] = {}
+        self._organizations: dict[str, Organization] = {}
+        self._cursors = itertools.count()
+
+    # -- practitioners -------------------------------------------------------------------------------------------
+
+    def practitioners(self, selection: Selection) -> Iterator[Practitioner]:
+        where = selection.where
+        exercises = self._grouped(
+            f"SELECT national_id, profession, category FROM exercise WHERE {where('national_id')} "
+            'ORDER BY national_id COLLATE "C", profession, category',
+            selection,
+        )
+        expertises = self._grouped(
+            'SELECT DISTINCT national_id COLLATE "C" AS id, profession, category, expertise_type, expertise '
+            f"FROM expertise WHERE {where('national_id')} ORDER BY 1, 2, 3, 4, 5",
+            selection,
+        )
+        activities = self._grouped(
+            "SELECT a.national_id, a.profession, a.category, a.practice_mode, a.sector, a.role, a.activity_genre, "
+            f"a.pharmacy_section, a.registration_authority, {_ORGANIZATION_COLUMNS} "
+            "FROM activity a LEFT JOIN organization o ON o.key = a.organization_key "
+            f'WHERE {where("a.national_id")} ORDER BY a.national_id COLLATE "C", (o.key IS NULL), o.name, o.key, a.digest',
+            selection,
+        )
+        diplomas = self._grouped(
+            "SELECT national_id, diploma_type, diploma_type_label, diploma, diploma_label, authorisation_type, "
+            "authorisation_type_label, authorisation_discipline, authorisation_discipline_label "
+            f"FROM diploma WHERE {where('national_id')} "
+            'ORDER BY national_id COLLATE "C", diploma_type, diploma, diploma_label, authorisation_type, digest',
+            selection,
+        )
+        mailboxes = self._grouped(
+            "SELECT h.national_id, m.address, m.kind, h.organization_name, h.service, m.paperless, "
+            f"{_TRUSTED} FROM mailbox_holder h JOIN mailbox m USING (address_key) "
+            f"WHERE {where('h.national_id')} AND h.national_id <> '' "
+            'ORDER BY h.national_id COLLATE "C", m.address_key COLLATE "C", h.digest',
+            selection,
+        )
+        rows = self._rows(
+            "SELECT national_id, identifier_type, identifier, civility, practice_civility, family_name, given_name "
+            f'FROM practitioner WHERE {where("national_id")} ORDER BY national_id COLLATE "C"',
+            selection,
+        )
+        for national_id, type_, identifier, civility, practice_civility, family_name, given_name in rows:
+            yield Practitioner(
+                national_id=national_id,
+                identifier_type=type_,
+                identifier=identifier,
+                civility=self._code("civilities", civility),
+                practice_civility=self._code("practice-civilities", practice_civility),
+                family_name=family_name,
+                given_name=given_name or None,
+                exercises=self._exercises(
+                    exercises.take(national_id), expertises.take(national_id), activities.take(national_id)
+                ),
+                diplomas=tuple(self._diploma(row) for row in diplomas.take(national_id)),
+                mailboxes=_preferred([_summary(row) for row in mailboxes.take(national_id)]),
+            )
+
+    def _exercises(
+        self, exercises: Sequence[Row], expertises: Sequence[Row], activities: Sequence[Row]
+    ) -> tuple[Exercise, ...]:
+        found: list[Exercise] = []
+        for _, profession, category in exercises:
+            coded = self._code("professions", profession)
+            found.append(
+                Exercise(
+                    profession=coded or Coded(code="", label=""),
+                    category=self._code("professional-categories", category),
+                    expertises=self._expertises(
+                        row for row in expertises if row[1] == profession and row[2] == category
+                    ),
+                    activities=tuple(
+                        self._activity(row) for row in activities if row[1] == profession and row[2] == category
+                    ),
+                )
+            )
+        return tuple(found)
+
+    def _expertises(self, rows: Iterator[Row]) -> tuple[Expertise, ...]:
+        found = {
+            row[4]: Expertise(type=self._code("expertise-types", row[3]), expertise=coded)
+            for row in rows
+            if (coded := self._code("expertises", row[4])) is not None
+        }
+        # The ordinal specialty first: it is what a user means.
+        return tuple(sorted(found.values(), key=lambda e: (e.type is None or e.type.code != "S", e.expertise.code)))
+
+    def _activity(self, row: Row) -> Activity:
+        return Activity(
+            mode=self._code("practice-modes", row[3]),
+            sector=self._code("sectors", row[4]),
+            role=self._code("roles", row[5])
+            if nomenclature.label("functions", row[5]) is None
+            else self._code("functions", row[5]),
+            genre=self._code("activity-genres", row[6]),
+            pharmacy_section=self._code("pharmacy-sections", row[7]),
+            registration_authority=row[8] or None,
+            organization=self._organization(row[9:]) if row[9] is not None else None,
+        )
+
+    def _diploma(self, row: Row) -> Diploma:
+        return Diploma(
+            type=_coded(row[1], row[2]),
+            diploma=_coded(row[3], row[4]),
+            authorisation_type=_coded(row[5], row[6]),
+            authorisation_discipline=_coded(row[7], row[8]),
+        )
+
+    # -- structures ----------------------------------------------------------------------------------------------
+
+    def organizations(self, selection: Selection) -> Iterator[Organization]:
+        where = selection.where
+        mailboxes = self._grouped(
+            f"""
+            SELECT DISTINCT ON (o.key COLLATE "C", m.kind, m.address_key COLLATE "C")
+                   o.key, m.address, m.kind, h.organization_name, h.service, m.paperless, {_TRUSTED}
+            FROM organization o
+            JOIN mailbox_holder h ON h.organization_identifier = ANY ({ORGANIZATION_NAMES})
+            JOIN mailbox m USING (address_key)
+            WHERE {where("o.key")} AND h.organization_identifier <> '' AND m.kind <> 'PER'
+            ORDER BY o.key COLLATE "C", m.kind DESC, m.address_key COLLATE "C", h.digest
+            """,
+            selection,
+        )
+        rows = self._rows(
+            f'SELECT {_ORGANIZATION_COLUMNS} FROM organization o WHERE {where("o.key")} ORDER BY o.key COLLATE "C"',
+            selection,
+        )
+        for row in rows:
+            summaries = tuple(_summary(found) for found in mailboxes.take(row[0]))
+            organization = self._organization(row)
+            yield replace(organization, mailboxes=summaries) if summaries else organization
+
+    def _organization(self, row: Row) -> Organization:
+        known = self._organizations.get(row[0])
+        if known is None:
+            if len(self._organizations) >= _CACHED_ORGANIZATIONS:
+                self._organizations.clear()
+            known = self._organizations[row[0]] = self._new_organization(*row)
+        return known
+
+    def _new_organization(
+        self, key: str, name: str, trade_name: str, siret: str, siren: str, finess: str, legal_entity_finess: str,
+        former_id: str, sector: str, recipient: str, location: str, street_number: str, street_repeat: str,
+        street_type: str, street_type_label: str, street_name: str, distribution: str, post_office_line: str,
+        postal_code: str, commune: str, commune_label: str, country: str, country_label: str, phone: str,
+        phone_2: str, fax: str, email: str, city: str, department: str,
+    ) -> Organization:  # fmt: skip
+        address = Address(
+            recipient=recipient or None,
+            location=location or None,
+            street_number=street_number or None,
+            street_repeat=street_repeat or None,
+            street_type=street_type_label or nomenclature.label("street-types", street_type) or street_type or None,
+            street_name=street_name or None,
+            distribution=distribution or None,
+            post_office_line=post_office_line or None,
+            postal_code=postal_code or None,
+            commune=_coded(commune, commune_label),
+            country=_coded(country, country_label or (nomenclature.label("countries", country) or "")),
+            department=self._code("departments", department),
+            city=city or None,
+        )
+        return Organization(
+            key=key,
+            name=name or None,
+            trade_name=trade_name or None,
+            siret=siret or None,
+            siren=siren or None,
+            finess=finess or None,
+            legal_entity_finess=legal_entity_finess or None,
+            former_id=former_id or None,
+            sector=self._code("sectors", sector),
+            address=address,
+            phones=tuple(number for number in (phone, phone_2) if number),
+            fax=fax or None,
+            email=email or None,
+        )
+
+    # -- mailboxes -----------------------------------------------------------------------------------------------
+
+    def mailboxes(self, selection: Selection) -> Iterator[Mailbox]:
+        where = selection.where
+        holders = self._grouped(
+            """
+            SELECT address_key, identifier_type, identifier, national_id, family_name, given_name, practice_civility,
+                   profession, profession_label, expertise, expertise_label, organization_identifier_type,
+                   organization_identifier, """
+            f"{_ORGANIZATION_KEY}"
+            """, organization_name, trade_name, service,
+                   address_location, address_distribution, street_number, street_repeat, street_type_label, street_name,
+                   address_locality, post_office_line, postal_code, country_label, city, department
+            """
+            f"FROM mailbox_holder WHERE {where('address_key')} "
+            # RPPS before ADELI: the number that stays.
+            'ORDER BY address_key COLLATE "C", identifier_type DESC, national_id, organization_identifier, digest',
+            selection,
+        )
+        places = self._grouped(
+            f"""
+            SELECT DISTINCT h.address_key COLLATE "C" AS id, {_ORGANIZATION_COLUMNS}
+            FROM mailbox_holder h JOIN activity a ON a.national_id = h.national_id
+            JOIN organization o ON o.key = a.organization_key
+            WHERE {where("h.address_key")} AND h.national_id <> '' ORDER BY id, o.name, o.key
+            """,
+            selection,
+        )
+        expertises = self._grouped(
+            f"""
+            SELECT DISTINCT h.address_key COLLATE "C" AS id, x.profession, x.category, x.expertise_type, x.expertise
+            FROM mailbox_holder h JOIN expertise x ON x.national_id = h.national_id
+            WHERE {where("h.address_key")} AND h.national_id <> '' ORDER BY 1, 2, 3, 4, 5
+            """,
+            selection,
+        )
+        rows = self._rows(
+            f"SELECT m.address_key, m.address, m.kind, m.paperless, {_TRUSTED}, m.created_at, m.modified_at "
+            f'FROM mailbox m WHERE {where("m.address_key")} ORDER BY m.address_key COLLATE "C"',
+            selection,
+        )
+        for key, address, kind, paperless, trusted, created_at, modified_at in rows:
+            yield Mailbox(
+                address=address,
+                kind=kind,
+                paperless=paperless,
+                trusted=trusted,
+                holders=tuple(self._holder(row) for row in holders.take(key)),
+                places=tuple(self._organization(row[1:]) for row in places.take(key)[:_PLACES]),
+                expertises=self._expertises(iter(expertises.take(key))),
+                created_at=created_at.astimezone(dt.UTC),
+                modified_at=modified_at.astimezone(dt.UTC),
+            )
+
+    def _holder(self, row: Row) -> Holder:
+        return Holder(
+            identifier_type=row[1] or None,
+            identifier=row[2] or None,
+            national_id=row[3] or None,
+            family_name=row[4] or None,
+            given_name=row[5] or None,
+            practice_civility=row[6] or None,
+            profession=_coded(row[7], row[8]),
+            expertise=_coded(row[9], row[10]),
+            organization_identifier_type=row[11] or None,
+            organization_identifier=row[12] or None,
+            organization_key=row[13] or None,
+            organization_name=row[14] or None,
+            trade_name=row[15] or None,
+            service=row[16] or None,
+            address=Address(
+                location=row[17] or None,
+                distribution=row[18] or row[23] or None,
+                street_number=row[19] or None,
+                street_repeat=row[20] or None,
+                street_type=row[21] or None,
+                street_name=row[22] or None,
+                post_office_line=row[24] or None,
+                postal_code=row[25] or None,
+                country=_coded("", row[26]),
+                city=row[27] or None,
+                department=self._code("departments", row[28]),
+            ),
+        )
+
+    # -- reading -------------------------------------------------------------------------------------------------
+
+    def _code(self, list_name: str, code: str) -> Coded | None:
+        """The code with its label: the official one, else the extracts', else the code itself."""
+        if not code:
+            return None
+        known = self._coded.get((list_name, code))
+        if known is None:
+            label = nomenclature.label(list_name, code) or self._labels.get((list_name, code)) or code
+            known = self._coded[list_name, code] = Coded(code=code, label=label)
+        return known
+
+    def _rows(self, statement: str, selection: Selection) -> Iterator[Row]:
+        driver: Any = self._connection.connection.driver_connection
+        with driver.cursor(name=f"records_{next(self._cursors)}") as cursor:
+            cursor.itersize = _BATCH
+            cursor.execute(statement, selection.parameters())
+            yield from cursor
+
+    def _grouped(self, statement: str, selection: Selection) -> Grouped:
+        return Grouped(self._rows(statement, selection))
+
+
+class Grouped:
+    """Rows sorted by their first column, taken key by key in the same order; keys nobody asks for are passed over."""
+
+    __slots__ = ("_next", "_rows")
+
+    def __init__(self, rows: Iterator[Row]) -> None:
+        self._rows = rows
+        self._next: Row | None = None
+
+    def take(self, key: str) -> list[Row]:
+        row = self._next if self._next is not None else next(self._rows, None)
+        while row is not None and row[0] < key:
+            row = next(self._rows, None)
+        found: list[Row] = []
+        while row is not None and row[0] == key:
+            found.append(row)
+            row = next(self._rows, None)
+        # A finished stream answers next() with None again and again.
+        self._next = row
+        return found
+
+
+def _coded(code: str, label: str) -> Coded | None:
+    return Coded(code=code, label=label or code) if code or label else None
+
+
+def _summary(row: Row) -> MailboxSummary:
+    _, address, kind, organization, service, paperless, trusted = row
+    return MailboxSummary(
+        address=address,
+        kind=kind,
+        organization=organization or None,
+        service=service or None,
+        paperless=paperless,
+        trusted=trusted,
+    )
+
+
+def _preferred(found: list[MailboxSummary]) -> tuple[MailboxSummary, ...]:
+    """One line per address; those of profession domains first, then by address (DOMAIN section 4 rule 6)."""
+    distinct = {summary.address.lower(): summary for summary in reversed(found)}
+    return tuple(sorted(distinct.values(), key=lambda s: (not _of_profession(s.address), s.address.lower())))
+
+
+def _of_profession(address: str) -> bool:
+    """Whether the domain is one of the profession domains, `medecin.mssante.fr` and the like: one label before."""
+    domain = address.rpartition("@")[2].lower()
+    label = domain.removesuffix(".mssante.fr")
+    return label != domain and label in _PROFESSION_DOMAINS
+
+
+_PROFESSION_DOMAINS: Final = frozenset(
+    [
+        "medecin",
+        "infirmier",
+        "pharmacien",
+        "sage-femme",
+        "chirurgien-dentiste",
+        "masseur-kinesitherapeute",
+        "pedicure-podologue",
+        "orthophoniste",
+        "orthoptiste",
+        "psychologue",
+        "psychomotricien",
+        "ergotherapeute",
+        "dieteticien",
+        "audioprothesiste",
+        "opticien-lunetier",
+        "manipulateur-erm",
+        "technicien-laboratoire",
+        "osteopathe",
+        "assistant-social",
+        "pro",
+    ]
+)

@@ -1,0 +1,188 @@
+"""Import runs: one at a time, each remembered with its sources, counts, reasons and rejected lines."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from sqlalchemy import Connection, Row, func, insert, select, text, update
+
+from directory.errors import ImportRefused, NotFound
+from directory.registry.database import Database, translated
+from directory.registry.tables import IMPORT_LOCK, import_run, rejected_line
+
+RAW_BYTES: Final = 4096
+_SAMPLE: Final = 50
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RejectedLine:
+    """A line that could not be imported: file, line number counted from 1 with the header, reason, the bytes read."""
+
+    file: str
+    line: int
+    reason: str
+    raw: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """An import as remembered. `status`: running, applied, unchanged, held, refused, failed or dry-run."""
+
+    run_id: int
+    kind: str
+    status: str
+    started_at: dt.datetime
+    finished_at: dt.datetime | None = None
+    as_of: dt.datetime | None = None
+    sources: Sequence[Mapping[str, Any]] = ()
+    counts: Mapping[str, Any] = field(default_factory=dict)
+    reasons: Sequence[str] = ()
+    warnings: Sequence[str] = ()
+    revision: int | None = None
+    of_run: int | None = None
+    rejected: Mapping[str, int] = field(default_factory=dict)
+    rejected_lines: Sequence[RejectedLine] = ()
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain values for machines; raw bytes are shown with what is not UTF-8 escaped."""
+        lines = [
+            {"file": r.file, "line": r.line, "reason": r.reason, "raw": r.raw.decode("utf-8", "backslashreplace")}
+            for r in self.rejected_lines
+        ]
+        names = ("run_id", "kind", "status", "started_at", "finished_at", "as_of", "sources", "counts", "reasons",
+                 "warnings", "revision", "of_run", "rejected")  # fmt: skip
+        return {**{name: getattr(self, name) for name in names}, "rejected_lines": lines}
+
+
+@contextlib.contextmanager
+def import_lock(database: Database) -> Iterator[None]:
+    """Be the one import that runs; runs that a killed process left behind are marked as failed.
+
+    Raises:
+        ImportRefused: another import is running (`already-running`).
+    """
+    with translated(), database.engine.connect() as connection:
+        connection = connection.execution_options(isolation_level="AUTOCOMMIT")
+        if not connection.execute(text("SELECT pg_try_advisory_lock(:key)"), {"key": IMPORT_LOCK}).scalar():
+            raise ImportRefused("another import is running; wait for it to end", reason="already-running")
+        try:
+            connection.execute(
+                update(import_run)
+                .where(import_run.c.status == "running")
+                .values(status="failed", finished_at=func.clock_timestamp(), reasons=["interrupted"])
+            )
+            yield
+        finally:
+            connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": IMPORT_LOCK})
+
+
+def start_run(database: Database, kind: str, *, of_run: int | None = None) -> int:
+    """Remember that an import has begun; returns its number."""
+    with database.writing() as connection:
+        statement = insert(import_run).values(kind=kind, status="running", of_run=of_run).returning(import_run.c.id)
+        return int(connection.execute(statement).scalar_one())
+
+
+def finish_run(
+    connection: Connection,
+    run_id: int,
+    status: str,
+    *,
+    as_of: dt.datetime | None = None,
+    sources: Sequence[Mapping[str, Any]] = (),
+    counts: Mapping[str, Any] | None = None,
+    reasons: Sequence[str] = (),
+    warnings: Sequence[str] = (),
+    revision: int | None = None,
+) -> None:
+    """Remember how an import ended; inside its own transaction when it was applied, so that both or neither hold."""
+    connection.execute(
+        update(import_run)
+        .where(import_run.c.id == run_id)
+        .values(
+            status=status,
+            finished_at=func.clock_timestamp(),
+            as_of=as_of,
+            sources=list(sources),
+            counts=dict(counts or {}),
+            reasons=list(reasons),
+            warnings=list(warnings),
+            revision=revision,
+        )
+    )
+
+
+def keep_rejected(connection: Connection, run_id: int, lines: Sequence[RejectedLine]) -> None:
+    """Keep the rejected lines with their run, each cut at 4 KiB."""
+    if lines:
+        rows = [
+            {"run_id": run_id, "file": r.file, "line": r.line, "reason": r.reason, "raw": r.raw[:RAW_BYTES]}
+            for r in lines
+        ]
+        connection.execute(insert(rejected_line), rows)
+
+
+def list_runs(database: Database, limit: int = 20) -> list[Run]:
+    """The last runs, newest first."""
+    with database.reading() as connection:
+        rows = connection.execute(select(import_run).order_by(import_run.c.id.desc()).limit(limit))
+        return [_run(row) for row in rows]
+
+
+def show_run(database: Database, run_id: int) -> Run:
+    """One run with its rejected lines counted by reason and a sample of them.
+
+    Raises:
+        NotFound: there is no such run.
+    """
+    with database.reading() as connection:
+        row = connection.execute(select(import_run).where(import_run.c.id == run_id)).one_or_none()
+        if row is None:
+            raise NotFound(f"there is no run {run_id}")
+        of_run = rejected_line.c.run_id == run_id
+        reasons = connection.execute(
+            select(rejected_line.c.reason, func.count()).where(of_run).group_by(rejected_line.c.reason)
+        )
+        lines = connection.execute(
+            select(rejected_line).where(of_run).order_by(rejected_line.c.file, rejected_line.c.line).limit(_SAMPLE)
+        )
+        return _run(
+            row,
+            rejected={reason: number for reason, number in reasons},
+            lines=[RejectedLine(file=r.file, line=r.line, reason=r.reason, raw=bytes(r.raw)) for r in lines],
+        )
+
+
+def last_applied(connection: Connection, kind: str) -> Run | None:
+    """The newest run of a kind that is in force: applied, or found unchanged."""
+    statement = (
+        select(import_run)
+        .where(import_run.c.kind == kind, import_run.c.status.in_(("applied", "unchanged")))
+        .order_by(import_run.c.id.desc())
+        .limit(1)
+    )
+    row = connection.execute(statement).one_or_none()
+    return _run(row) if row is not None else None
+
+
+def _run(row: Row[Any], rejected: Mapping[str, int] | None = None, lines: Sequence[RejectedLine] = ()) -> Run:
+    return Run(
+        run_id=row.id,
+        kind=row.kind,
+        status=row.status,
+        started_at=row.started_at,
+        finished_at=row.finished_at,
+        as_of=row.as_of,
+        sources=row.sources,
+        counts=row.counts,
+        reasons=row.reasons,
+        warnings=row.warnings,
+        revision=row.revision,
+        of_run=row.of_run,
+        rejected=rejected or {},
+        rejected_lines=lines,
+    )

@@ -1,0 +1,1 @@
+"""The command, its supervisor and its documents."""
