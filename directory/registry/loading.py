@@ -206,6 +206,10 @@ class Merge:
         if not self.first_load:
             feed.expand(self.connection)
 
+    def touch_nothing(self) -> None:
+        """Prepare to publish a revision that changes no record: only the date of the extract."""
+        feed.begin(self.connection)
+
     def labels(self, labels: pl.DataFrame) -> None:
         """Keep the extracts' labels (columns list, code, label) of codes that the nomenclature does not know."""
         if labels.height:

@@ -1,0 +1,94 @@
+"""Digests of rows and of the records they make: stable, independent of line order, exact duplicates counted once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+import polars as pl
+import xxhash
+
+VERSION: Final = 1
+"""Mixed into every digest: raise it when a rule that derives stored values from the same columns changes."""
+
+_COMPACT_ROWS: Final = 400_000  # accumulated rows that are worth compacting
+_HIGH, _LOW = 2 * VERSION, 2 * VERSION + 1
+
+
+def row_digests(frame: pl.DataFrame, columns: Sequence[str]) -> tuple[pl.Series, pl.Series]:
+    """Two 64-bit xxh3 values (as Int64) of each row's columns, joined by a character no field contains."""
+    joined = frame.select(pl.concat_str(columns, separator="\x1f").cast(pl.Binary)).to_series().to_list()
+    xxh3 = xxhash.xxh3_64_intdigest
+    high = pl.Series("high", [xxh3(row, _HIGH) for row in joined], dtype=pl.UInt64).reinterpret(signed=True)
+    low = pl.Series("low", [xxh3(row, _LOW) for row in joined], dtype=pl.UInt64).reinterpret(signed=True)
+    return high, low
+
+
+@dataclass(slots=True)
+class Digests:
+    """Sums up rows per key as batches arrive; only key and digest of distinct rows are kept."""
+
+    rows: int = 0
+    _parts: list[pl.DataFrame] = field(default_factory=list)
+    _pending: int = 0
+    _distinct: int = 0
+
+    def add(self, keys: pl.Series, high: pl.Series, low: pl.Series) -> None:
+        part = pl.DataFrame({"key": keys, "high": high, "low": low}).unique()
+        self.rows += keys.len()
+        self._parts.append(part)
+        self._pending += part.height
+        if self._pending > _COMPACT_ROWS:
+            self._compact()
+
+    def per_key(self) -> pl.DataFrame:
+        """One row per key: key, high, low. The distinct rows' digests are combined by exclusive or."""
+        rows = self._compact()
+        return rows.group_by("key").agg(pl.col("high").bitwise_xor(), pl.col("low").bitwise_xor())
+
+    def duplicates(self) -> int:
+        """How many rows were exact repetitions of another one."""
+        return self.rows - self._compact().height
+
+    def _compact(self) -> pl.DataFrame:
+        if not self._parts:
+            schema = {"key": pl.String(), "high": pl.Int64(), "low": pl.Int64()}
+            return pl.DataFrame(schema=schema)
+        if len(self._parts) > 1:
+            self._parts = [pl.concat(self._parts).unique()]
+            self._pending = 0
+        return self._parts[0]
+
+
+@dataclass(slots=True)
+class Election:
+    """Chooses, per key, the variant that most rows bear; of equals the one with the greatest digest.
+
+    The lines of one structure do not always agree; what the register says of it must not depend on their order.
+    """
+
+    _parts: list[pl.DataFrame] = field(default_factory=list)
+    _pending: int = 0
+
+    def add(self, variants: pl.DataFrame) -> None:
+        """Variants of a batch: key, high, low and the number of rows `votes` that bear each."""
+        self._parts.append(variants)
+        self._pending += variants.height
+        if self._pending > _COMPACT_ROWS:
+            self._compact()
+
+    def elected(self) -> pl.DataFrame:
+        """One row per key: key, high, low of its variant."""
+        ranked = self._compact().sort("votes", "high", "low", descending=True)
+        return ranked.unique("key", keep="first", maintain_order=True).select("key", "high", "low")
+
+    def _compact(self) -> pl.DataFrame:
+        if not self._parts:
+            schema = {"key": pl.String(), "high": pl.Int64(), "low": pl.Int64(), "votes": pl.UInt32()}
+            return pl.DataFrame(schema=schema)
+        if len(self._parts) > 1:
+            summed = pl.concat(self._parts).group_by("key", "high", "low").agg(pl.col("votes").sum())
+            self._parts = [summed]
+            self._pending = 0
+        return self._parts[0]

@@ -1,0 +1,134 @@
+"""Imports the published mailboxes: Extraction_Correspondance_MSSante (DOMAIN sections 4 and 7.4)."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+import polars as pl
+
+from directory import nomenclature
+from directory.registry import loading
+from directory.registry.database import Database
+from directory.registry.loading import Merge, Plan
+from importers import columns, extract, pipeline
+from importers.digests import Digests, row_digests
+from importers.extract import Batch, Extract, Reject
+from importers.pipeline import Job
+from importers.places import places
+from importers.progress import Progress, Silent
+from importers.report import ImportOptions, ImportReport
+
+KINDS: Final = ("PER", "ORG", "APP", "CAB")
+
+# Local part up to 64, domain up to 255, whole up to 256 (DOMAIN section 4); atoms of RFC 5321, UTF-8 tolerated.
+_ADDRESS: Final = re.compile(
+    r"""[^\s@,;:<>()\[\]\\"|\x00-\x20]{1,64}@(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+[A-Za-z0-9-]{2,63}"""
+)
+_PAPERLESS: Final = {
+    **dict.fromkeys(("o", "oui", "true", "1"), True),
+    **dict.fromkeys(("n", "non", "false", "0"), False),
+}
+_IDENTIFIER_TYPES: Final = {"0": "ADELI_RANG", "1": "FINESS", "2": "SIREN", "3": "SIRET", "4": "RPPS_RANG"}
+_SEMANTIC: Final = tuple(columns.MAILBOX.columns)
+_HOLDER_COLUMNS: Final = tuple(name for name in _SEMANTIC if name not in ("kind", "address", "paperless", "department"))
+
+
+def import_mailboxes(
+    database: Database, paths: Sequence[Path], options: ImportOptions, progress: Progress | None = None
+) -> ImportReport:
+    """Import the file of published mailboxes; an address that is no longer in it is removed.
+
+    Raises:
+        ImportRefused: nothing changed; the message names the file and, where known, line and column.
+    """
+    return pipeline.run_import(database, lambda: MailboxReading(paths), "mailboxes", options, progress or Silent())
+
+
+class MailboxReading(pipeline.Reading):
+    """The one file, summed up per address."""
+
+    kind = "mailboxes"
+
+    def __init__(self, paths: Sequence[Path]) -> None:
+        self._paths = paths
+        self._file: Extract
+
+    def open(self) -> None:
+        (self._file,) = extract.find(self._paths, [columns.MAILBOX])
+        self.as_of: dt.datetime = self._file.as_of
+
+    def compare(self, merge: Merge, job: Job) -> list[Plan]:
+        file, digests = self._file, Digests()
+        job.warnings += file.warnings
+        job.stage(f"reading {file.member.name}", file.member.bytes)
+        for batch in file.batches(job.reject, job.progress.advance):
+            frame = _checked(batch, job.reject).frame
+            digests.add(frame["address_key"], *row_digests(frame, _SEMANTIC))
+        job.rows[file.layout.name] = digests.rows
+        job.sources.append(file.source(digests.rows, digests.duplicates()))
+        return [merge.plan(loading.MAILBOX, digests.per_key())]
+
+    def stage(self, merge: Merge, plans: Sequence[Plan], job: Job) -> None:
+        keys = plans[0].changes["key"]
+        if not keys.len():
+            return
+        job.stage(f"staging {self._file.member.name}", self._file.member.bytes)
+        for batch in self._file.batches(lambda _: None, job.progress.advance):
+            frame = _checked(batch, lambda _: None).frame
+            _stage(merge, frame.filter(pl.col("address_key").is_in(keys.implode())))
+
+
+def _checked(batch: Batch, reject: Reject) -> Batch:
+    """The usable lines, with `address_key`; the others are quarantined (anomaly 35)."""
+    addresses = [_address_ok(address) for address in batch.frame["address"]]
+    batch = Batch(
+        frame=batch.frame.with_columns(
+            pl.col("kind").str.strip_chars().str.to_uppercase(),
+            pl.col("address").str.to_lowercase().alias("address_key"),
+            pl.Series("address_ok", addresses, dtype=pl.Boolean),
+        ),
+        file=batch.file,
+        raw=batch.raw,
+    )
+    batch = batch.without(pl.col("address") == "", "no address", reject)
+    batch = batch.without(~pl.col("address_ok"), "malformed address", reject)
+    return batch.without(~pl.col("kind").is_in(KINDS), "unknown mailbox type", reject)
+
+
+def _address_ok(address: str) -> bool:
+    return len(address) <= 256 and _ADDRESS.fullmatch(address) is not None
+
+
+def _stage(merge: Merge, frame: pl.DataFrame) -> None:
+    mailboxes, holders = loading.MAILBOX.tables
+    paperless = [_PAPERLESS.get(text.strip().casefold()) for text in frame["paperless"]]
+    rows = frame.select(
+        "address_key",
+        "address",
+        pl.col("address_key").str.split("@").list.last().alias("domain"),
+        "kind",
+        pl.Series("paperless", paperless, dtype=pl.Boolean),
+    )
+    merge.stage(mailboxes, rows.unique())
+    digest, _ = row_digests(frame, _SEMANTIC)
+    types = pl.col("organization_identifier_type").str.strip_chars().str.to_uppercase()
+    city, department = places(frame, country="country_label", department="department")
+    normalised = frame.select(
+        "address_key",
+        digest.alias("digest"),
+        *(name for name in _HOLDER_COLUMNS if name not in ("organization_identifier_type", "country_label")),
+        types.replace(_IDENTIFIER_TYPES).alias("organization_identifier_type"),
+        pl.col("country_label").map_elements(_country, return_dtype=pl.String),
+        city,
+        department,
+    )
+    merge.stage(holders, normalised.unique())
+
+
+def _country(text: str) -> str:
+    """The column holds a label or a code (DOMAIN section 7.4, unverified): kept as a label."""
+    return (nomenclature.label("countries", text) or text) if text.isdigit() else text
