@@ -8,6 +8,7 @@ section 9 line 5, section 11.2 point 6). Space follows the insignificant space h
 
 from __future__ import annotations
 
+import functools
 import re
 import unicodedata
 from typing import Final
@@ -71,3 +72,45 @@ def fold_part(value: str) -> str:
 def words(value: str) -> tuple[str, ...]:
     """The folded words of a value, in order: "DE SAINT-AMARANTHE" gives ("de", "saint", "amaranthe")."""
     return tuple(_WORD.findall(_letters(value)))
+
+
+_SILENT_END: Final = re.compile(r"(?:[sxtdz]+|e|es|ent|er)$")
+_SOUNDS: Final = (
+    # In order: longer spellings first. Right sides are single sounds; capitals are sounds without a letter of their own.
+    (re.compile(r"^(?:h|gn(?=[aeiouy]))"), ""),
+    (re.compile(r"ph"), "f"),
+    (re.compile(r"sch|sh|ch(?=[aeiouy])"), "X"),
+    (re.compile(r"ch|ck|cqu?|qu?|k"), "k"),
+    (re.compile(r"c(?=[eiy])|sc(?=[eiy])|[tc]ion"), lambda found: "sion" if found.group().endswith("ion") else "s"),
+    (re.compile(r"c"), "k"),
+    (re.compile(r"gu(?=[eiy])"), "G"),
+    (re.compile(r"g(?=[eiy])|j"), "j"),
+    (re.compile(r"g"), "G"),
+    (re.compile(r"ault|aud(?![aeiouy])|aut(?![aeiouy])|e?aux?|ot$|os$|od$|op$"), "o"),
+    (re.compile(r"oeu|eu|oe"), "E"),
+    (re.compile(r"ou"), "U"),
+    (re.compile(r"[ae]in|[ae]im|yn|ym|in(?![aeiouyn])|im(?![aeiouym])|un(?![aeiouyn])"), "1"),
+    (re.compile(r"[ae][nm](?![aeiouynm])"), "2"),
+    (re.compile(r"o[nm](?![aeiouynm])"), "3"),
+    (re.compile(r"ai|ei|ay|ey|er$|ez$|et$|ee"), "e"),
+    (re.compile(r"ill|ll?i(?=[aeou])"), "i"),
+    (re.compile(r"[yi]+"), "i"),
+    (re.compile(r"[szx]"), "s"),
+    (re.compile(r"[wv]"), "v"),
+    (re.compile(r"h"), ""),
+)
+
+
+@functools.lru_cache(maxsize=200_000)
+def phonetic(word: str) -> str:
+    """How a folded word sounds to a French ear, as a short key: words that sound alike share it.
+
+    "lefebvre" and "lefevre", "philippe" and "filip", "thibault" and "tibo" are the same. '' for what has no letters.
+    """
+    sound = word.replace("bv", "v").replace("th", "t")
+    sound = re.sub(r"(.)\1+", r"\1", sound)
+    for pattern, by in _SOUNDS:
+        sound = pattern.sub(by, sound)
+    sound = re.sub(r"(.)\1+", r"\1", sound)
+    ended = _SILENT_END.sub("", sound)
+    return ended if len(ended) > 1 else sound

@@ -1,0 +1,24 @@
+"""The little of BER that a prepared answer needs: a PartialAttribute (RFC 4511 section 4.1.7)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+def length(size: int) -> bytes:
+    """A definite length in the fewest bytes (X.690 section 8.1.3)."""
+    if size < 0x80:
+        return bytes([size])
+    octets = size.to_bytes((size.bit_length() + 7) // 8, "big")
+    return bytes([0x80 | len(octets)]) + octets
+
+
+def octets(value: bytes) -> bytes:
+    return b"\x04" + length(len(value)) + value
+
+
+def partial_attribute(name: str, values: Sequence[str]) -> bytes:
+    """`SEQUENCE { type OCTET STRING, vals SET OF OCTET STRING }`; no value when only types are asked for."""
+    encoded = b"".join([octets(value.encode()) for value in values])
+    body = octets(name.encode()) + b"\x31" + length(len(encoded)) + encoded
+    return b"\x30" + length(len(body)) + body

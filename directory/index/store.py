@@ -1,0 +1,149 @@
+"""Opening an index folder: which build is served, its LMDB environment, and who may write."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+import lmdb
+import orjson
+
+from directory.errors import Unavailable
+from directory.index.layout import DATABASES, LAYOUT_VERSION, META_STATE, META_VERSIONS
+from directory.model import RegisterState
+from directory.text import FOLD_VERSION
+
+CURRENT: Final = "current"
+VERSIONS: Final = f"{LAYOUT_VERSION}.{FOLD_VERSION}".encode()
+_READERS: Final = 512
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """The follower's last successful contact with the register, and the revision it saw there."""
+
+    at: datetime
+    revision: int
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """An open LMDB environment with its named databases."""
+
+    lmdb: Any
+    databases: dict[str, Any]
+
+    def close(self) -> None:
+        self.lmdb.close()
+
+
+def open_environment(folder: Path, map_bytes: int, *, write: bool = False) -> Environment:
+    """Open one build's environment."""
+    env = lmdb.open(
+        str(folder),
+        map_size=map_bytes,
+        max_dbs=len(DATABASES) + 2,
+        max_readers=_READERS,
+        readonly=not write,
+        readahead=False,
+        # Thread-local reader slots would tie an answer to the thread that began it.
+        max_spare_txns=8,
+    )
+    # Slots of readers that were killed would keep old pages from being reused.
+    env.reader_check()
+    databases = {name: env.open_db(name.encode(), create=write) for name in DATABASES}
+    return Environment(env, databases)
+
+
+def current_build(path: Path) -> Path | None:
+    """The build being served; None when there is none yet."""
+    try:
+        return path / os.readlink(path / CURRENT)
+    except OSError:
+        return None
+
+
+def swap_in(path: Path, build: Path) -> None:
+    """Serve another build from now on; readers that have the old one open go on with it."""
+    link = path / f"{CURRENT}.new"
+    link.unlink(missing_ok=True)
+    link.symlink_to(build.name)
+    link.replace(path / CURRENT)
+    remove_leftovers(path)
+
+
+def remove_leftovers(path: Path) -> None:
+    """Remove builds that are not served: old ones, and those that a killed build left half made."""
+    served = current_build(path)
+    for folder in path.glob("build-*"):
+        if folder != served:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def new_build(path: Path) -> Path:
+    numbers = [int(folder.name.removeprefix("build-")) for folder in path.glob("build-*")]
+    build = path / f"build-{max(numbers, default=0) + 1}"
+    build.mkdir()
+    return build
+
+
+@contextlib.contextmanager
+def only_writer(path: Path) -> Iterator[None]:
+    """Be the one process that writes to this index.
+
+    Raises:
+        Unavailable: another one does.
+    """
+    path.mkdir(parents=True, exist_ok=True)
+    with (path / "writer.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise Unavailable("another process is writing this index (annuaire serve does so while it runs)") from None
+        yield
+
+
+def read_state(value: bytes) -> RegisterState:
+    state = orjson.loads(value)
+    return RegisterState(
+        epoch=state["epoch"],
+        revision=state["revision"],
+        as_of=datetime.fromisoformat(state["as_of"]) if state["as_of"] else None,
+        committed_at=datetime.fromisoformat(state["committed_at"]) if state["committed_at"] else None,
+    )
+
+
+def write_state(txn: Any, environment: Environment, state: RegisterState) -> None:
+    encoded = orjson.dumps(
+        {
+            "epoch": state.epoch,
+            "revision": state.revision,
+            "as_of": state.as_of,
+            "committed_at": state.committed_at,
+        }
+    )
+    txn.put(META_STATE, encoded, db=environment.databases["meta"])
+    txn.put(META_VERSIONS, VERSIONS, db=environment.databases["meta"])
+
+
+def write_seen(path: Path, revision: int) -> None:
+    """Note a successful contact with the register."""
+    beside = path / "seen.new"
+    beside.write_text(json.dumps({"at": datetime.now(UTC).isoformat(), "revision": revision}))
+    beside.replace(path / "seen")
+
+
+def read_seen(path: Path) -> Seen | None:
+    try:
+        found = json.loads((path / "seen").read_text())
+        return Seen(datetime.fromisoformat(found["at"]), int(found["revision"]))
+    except (OSError, ValueError, KeyError):
+        return None
