@@ -1,0 +1,200 @@
+"""The tree: distinguished names (RFC 4514), the containers, and what a base and a scope select."""
+
+from __future__ import annotations
+
+import functools
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from directory import text
+from directory.query import And, Anything, Field, Has, Is, Like, Near, Not, Or, Predicate, Undefined
+from ldap_server.schema import attribute_type
+
+BASE, ONE, SUB = 0, 1, 2
+
+_SPECIAL: Final = re.compile(r'([\\"+,;<>=])')
+_HEX: Final = re.compile(r"[0-9A-Fa-f]{2}")
+
+Rdn = frozenset[tuple[str, str]]
+Name = tuple[Rdn, ...]
+
+
+class BadName(ValueError):
+    """Not a distinguished name: invalidDNSyntax (34)."""
+
+
+@functools.lru_cache(maxsize=4096)
+def parse(dn: str) -> Name:
+    """A name in comparable form: types by their first name, values folded, blanks around signs dropped.
+
+    Raises:
+        BadName: it is none.
+    """
+    if not dn.strip():
+        return ()
+    return tuple(_rdn(part) for part in _split(dn, ",;"))
+
+
+def _rdn(part: str) -> Rdn:
+    pairs = []
+    for piece in _split(part, "+"):
+        kind, separator, value = piece.partition("=")
+        kind = kind.strip()
+        if not separator or not re.fullmatch(r"[A-Za-z][A-Za-z0-9-]*|\d+(\.\d+)*", kind):
+            raise BadName(dn_hint(part))
+        known = attribute_type(kind)
+        pairs.append((known.name.lower() if known else kind.lower(), text.fold(_value(value))))
+    return frozenset(pairs)
+
+
+def _split(dn: str, separators: str) -> list[str]:
+    parts, current, quoted, escaped = [], "", False, False
+    for char in dn:
+        if escaped:
+            current, escaped = current + char, False
+        elif char == "\\":
+            current, escaped = current + char, True
+        elif char == '"':
+            current, quoted = current + char, not quoted
+        elif char in separators and not quoted:
+            parts.append(current)
+            current = ""
+        else:
+            current += char
+    if quoted or escaped:
+        raise BadName(dn_hint(dn))
+    return [*parts, current]
+
+
+def _value(raw: str) -> str:
+    raw = raw.strip(" ")
+    if len(raw) > 1 and raw.startswith('"') and raw.endswith('"'):
+        raw = raw[1:-1]
+    out = bytearray()
+    at = 0
+    while at < len(raw):
+        if raw[at] != "\\":
+            out += raw[at].encode()
+            at += 1
+        elif _HEX.match(raw, at + 1):
+            out.append(int(raw[at + 1 : at + 3], 16))
+            at += 3
+        else:
+            out += raw[at + 1 : at + 2].encode()
+            at += 2
+    try:
+        return out.decode()
+    except UnicodeDecodeError as error:
+        raise BadName("a value is not UTF-8") from error
+
+
+def dn_hint(part: str) -> str:
+    return f"not a distinguished name near {part[:40]!r}"
+
+
+def escape(value: str) -> str:
+    """A value as it stands in a distinguished name (RFC 4514 section 2.4)."""
+    escaped = _SPECIAL.sub(r"\\\1", value).replace("\x00", r"\00")
+    if escaped.startswith(("#", " ")):
+        escaped = "\\" + escaped
+    if escaped.endswith(" ") and not escaped.endswith("\\ "):
+        escaped = escaped[:-1] + "\\ "
+    return escaped
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Container:
+    """An entry that only holds others: never returned by subtree searches, where mail clients would show it as an
+    empty card (a written divergence, docs/ldap-conformance.md)."""
+
+    dn: str
+    name: Name
+    attributes: dict[str, list[str]]
+
+
+class Tree:
+    """The containers below a suffix, and the place of mailboxes."""
+
+    def __init__(self, suffix: str) -> None:
+        self.suffix = suffix
+        self.base = f"ou=bal,{suffix}"
+        suffix_name, base_name = parse(suffix), parse(self.base)
+        kind, value = next(iter(suffix_name[0])) if suffix_name else ("o", "")
+        top = {"objectClass": ["top", "organization"], "o": [value]} if kind == "o" else {"objectClass": ["top"]}
+        self.containers = (
+            Container(dn=suffix, name=suffix_name, attributes={**top, "hasSubordinates": ["TRUE"]}),
+            Container(
+                dn=self.base,
+                name=base_name,
+                attributes={
+                    "objectClass": ["top", "organizationalUnit"],
+                    "ou": ["bal"],
+                    "description": ["Boîtes aux lettres MSSanté"],
+                    "hasSubordinates": ["TRUE"],
+                },
+            ),
+        )
+        self._suffix_name, self._base_name = suffix_name, base_name
+
+    def mailbox_dn(self, address: str) -> bytes:
+        return f"mail={escape(address)},{self.base}".encode()
+
+    def container(self, name: Name) -> Container | None:
+        return next((container for container in self.containers if container.name == name), None)
+
+    def address(self, name: Name) -> str | None:
+        """The folded address that a name of our tree is of; None for other names."""
+        if len(name) == len(self._base_name) + 1 and name[1:] == self._base_name:
+            for kind, value in name[0]:
+                if kind == "mail" and len(name[0]) == 1:
+                    return value
+        return None
+
+    def holds_mailboxes(self, name: Name, scope: int) -> bool:
+        """Whether mailboxes lie in this scope below this container."""
+        if scope == SUB:
+            return name in (self._suffix_name, self._base_name)
+        return scope == ONE and name == self._base_name
+
+    def children(self, name: Name) -> list[Container]:
+        return [container for container in self.containers if len(container.name) > 0 and container.name[1:] == name]
+
+    def nearest(self, name: Name) -> str:
+        """The DN of the closest entry above a name that does not exist (matchedDN)."""
+        for above in range(1, len(name)):
+            container = self.container(name[above:])
+            if container is not None:
+                return container.dn
+        return ""
+
+
+def satisfied(predicate: Predicate, attributes: dict[str, list[str]]) -> bool | None:
+    """A predicate over one small entry: True, False, or None for undefined."""
+    match predicate:
+        case And(parts):
+            found = [satisfied(part, attributes) for part in parts]
+            return False if False in found else None if None in found else True
+        case Or(parts):
+            found = [satisfied(part, attributes) for part in parts]
+            return True if True in found else None if None in found else False
+        case Not(part):
+            inner = satisfied(part, attributes)
+            return None if inner is None else not inner
+        case Has(field):
+            return bool(_values(field, attributes))
+        case Is(field, value) | Near(field, value):
+            return text.fold(value) in _values(field, attributes)
+        case Like(field, initial, middle, final):
+            pattern = ".*".join(re.escape(text.fold(part or "")) for part in (initial, *middle, final))
+            return any(re.fullmatch(pattern, value, re.DOTALL) for value in _values(field, attributes))
+        case Anything():
+            return True
+        case Undefined():
+            return None
+        case _:
+            return False
+
+
+def _values(field: Field, attributes: dict[str, list[str]]) -> list[str]:
+    return [text.fold(value) for value in attributes.get(str(field), [])]

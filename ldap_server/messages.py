@@ -1,0 +1,189 @@
+"""LDAP messages: a SearchRequest as a value, the frames of what is sent back, and controls (RFC 4511 sections 4.1, 4.5)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from directory.index.encoding import length, octets
+from directory.query import Predicate
+from ldap_server.ber import BOOLEAN, ENUMERATED, INTEGER, OCTET_STRING, SEQUENCE, Malformed, Reader
+from ldap_server.filters import FilterDecoder
+
+BIND_REQUEST, UNBIND_REQUEST, SEARCH_REQUEST = 0x60, 0x42, 0x63
+MODIFY_REQUEST, ADD_REQUEST, DELETE_REQUEST, MODIFY_DN_REQUEST = 0x66, 0x68, 0x4A, 0x6C
+COMPARE_REQUEST, ABANDON_REQUEST, EXTENDED_REQUEST = 0x6E, 0x50, 0x77
+SEARCH_ENTRY, SEARCH_DONE, EXTENDED_RESPONSE = 0x64, 0x65, 0x78
+
+SUCCESS, OPERATIONS_ERROR, PROTOCOL_ERROR, TIME_LIMIT, SIZE_LIMIT = 0, 1, 2, 3, 4
+COMPARE_FALSE, COMPARE_TRUE, AUTH_METHOD_NOT_SUPPORTED = 5, 6, 7
+ADMIN_LIMIT, UNAVAILABLE_CRITICAL_EXTENSION = 11, 12
+NO_SUCH_ATTRIBUTE, UNDEFINED_ATTRIBUTE_TYPE, NO_SUCH_OBJECT, INVALID_DN = 16, 17, 32, 34
+INVALID_CREDENTIALS, INSUFFICIENT_ACCESS, BUSY, UNAVAILABLE, UNWILLING, OTHER = 49, 50, 51, 52, 53, 80
+
+PAGED_RESULTS: Final = "1.2.840.113556.1.4.319"
+SORT_REQUEST: Final = "1.2.840.113556.1.4.473"
+SORT_RESPONSE: Final = "1.2.840.113556.1.4.474"
+MANAGE_DSA_IT: Final = "2.16.840.1.113730.3.4.2"
+WHO_AM_I: Final = "1.3.6.1.4.1.4203.1.11.3"
+NOTICE_OF_DISCONNECTION: Final = "1.3.6.1.4.1.1466.20036"
+
+
+@dataclass(frozen=True, slots=True)
+class Control:
+    """A control (RFC 4511 section 4.1.11)."""
+
+    oid: str
+    critical: bool
+    value: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """An LDAPMessage's outer part: where the operation stands in its bytes, and its controls."""
+
+    message_id: int
+    operation: int
+    start: int
+    end: int
+    controls: tuple[Control, ...]
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """A SearchRequest. `filter` is already a predicate of the index."""
+
+    base: str
+    scope: int
+    size_limit: int
+    time_limit: int
+    types_only: bool
+    filter: Predicate
+    attributes: tuple[str, ...]
+
+
+def open_envelope(message: bytes, max_controls: int) -> Envelope:
+    """The outer part of a message.
+
+    Raises:
+        Malformed: it is no LDAPMessage.
+    """
+    body = Reader(message).inside(SEQUENCE)
+    message_id = body.integer()
+    if not 0 <= message_id < 2**31:
+        raise Malformed("a message id of this size is not allowed")
+    operation, start, end = body.element()
+    controls: tuple[Control, ...] = ()
+    if body.more and body.peek() == 0xA0:
+        controls = _controls(body.inside(0xA0), max_controls)
+    return Envelope(message_id, operation, start, end, controls, message)
+
+
+def _controls(reader: Reader, most: int) -> tuple[Control, ...]:
+    found: list[Control] = []
+    while reader.more:
+        if len(found) == most:
+            raise Malformed(f"more than {most} controls")
+        one = reader.inside(SEQUENCE)
+        oid = one.octets().decode("ascii", "replace")
+        critical = one.boolean() if one.more and one.peek() == BOOLEAN else False
+        value = one.octets() if one.more and one.peek() == OCTET_STRING else None
+        found.append(Control(oid, critical, value))
+    return tuple(found)
+
+
+def decode_search(envelope: Envelope, decoder: FilterDecoder, max_attributes: int) -> Search:
+    """The SearchRequest of an envelope.
+
+    Raises:
+        Malformed: it is none.
+        QueryTooComplex: its filter or its list of attributes is over the limits.
+    """
+    reader = Reader(envelope.data, envelope.start, envelope.end)
+    base = reader.octets().decode("utf-8", "replace")
+    scope = reader.integer(ENUMERATED)
+    if scope not in (0, 1, 2):
+        raise Malformed("an unknown scope")
+    reader.integer(ENUMERATED)  # derefAliases: there are no aliases
+    size_limit, time_limit = reader.integer(INTEGER), reader.integer(INTEGER)
+    if size_limit < 0 or time_limit < 0:
+        raise Malformed("a negative limit")
+    types_only = reader.boolean()
+    predicate = decoder.decode(reader)
+    wanted = reader.inside(SEQUENCE)
+    attributes: list[str] = []
+    while wanted.more:
+        if len(attributes) == max_attributes:
+            raise Malformed(f"more than {max_attributes} attributes asked for")
+        attributes.append(wanted.octets().decode("utf-8", "replace"))
+    return Search(base, scope, size_limit, time_limit, types_only, predicate, tuple(attributes))
+
+
+def tlv(tag: int, content: bytes) -> bytes:
+    return bytes((tag,)) + length(len(content)) + content
+
+
+def integer(value: int, tag: int = INTEGER) -> bytes:
+    return tlv(tag, value.to_bytes(value.bit_length() // 8 + 1, "big", signed=True))
+
+
+def entry(message_id: bytes, dn: bytes, attributes: bytes) -> bytes:
+    """A SearchResultEntry; `message_id` is encoded once per search."""
+    body = octets(dn) + b"\x30" + length(len(attributes)) + attributes
+    message = message_id + b"\x64" + length(len(body)) + body
+    return b"\x30" + length(len(message)) + message
+
+
+def result(
+    message_id: int,
+    operation: int,
+    code: int,
+    message: str = "",
+    *,
+    matched: str = "",
+    controls: Sequence[tuple[str, bytes]] = (),
+    extra: bytes = b"",
+) -> bytes:
+    """A response that is an LDAPResult (RFC 4511 section 4.1.9), with controls and what the operation adds to it."""
+    body = integer(code, ENUMERATED) + octets(matched.encode()) + octets(message.encode()) + extra
+    encoded = integer(message_id) + tlv(operation, body)
+    if controls:
+        encoded += tlv(0xA0, b"".join(tlv(SEQUENCE, octets(oid.encode()) + octets(value)) for oid, value in controls))
+    return tlv(SEQUENCE, encoded)
+
+
+def notice_of_disconnection(code: int, message: str) -> bytes:
+    """The unsolicited notification before closing (RFC 4511 section 4.4.1)."""
+    return result(0, EXTENDED_RESPONSE, code, message, extra=tlv(0x8A, NOTICE_OF_DISCONNECTION.encode()))
+
+
+def paged_value(size: int, cookie: bytes) -> bytes:
+    return tlv(SEQUENCE, integer(size) + octets(cookie))
+
+
+def read_paged(value: bytes | None) -> tuple[int, bytes]:
+    """Page size and cookie (RFC 2696 section 2)."""
+    body = Reader(value or b"").inside(SEQUENCE)
+    return body.integer(), body.octets()
+
+
+def read_sort_keys(value: bytes | None) -> list[tuple[str, bool]]:
+    """Sort keys as (attribute, descending) (RFC 2891 section 1.1)."""
+    keys: list[tuple[str, bool]] = []
+    body = Reader(value or b"").inside(SEQUENCE)
+    while body.more and len(keys) < 8:
+        one = body.inside(SEQUENCE)
+        attribute = one.octets().decode("ascii", "replace")
+        descending = False
+        while one.more:
+            tag, start, _ = one.element()
+            if tag == 0x81:
+                descending = one.data[start] != 0
+        keys.append((attribute, descending))
+    return keys
+
+
+def sort_result(code: int) -> bytes:
+    return tlv(SEQUENCE, integer(code, ENUMERATED))

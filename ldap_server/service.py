@@ -1,0 +1,46 @@
+"""Runs one LDAP worker process on a listening socket it was handed."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import socket
+
+from twisted.internet import reactor as twisted_reactor
+
+from directory.index.reader import Index
+from directory.settings import Settings
+from ldap_server.protocol import ConnectionFactory, Service
+
+log = logging.getLogger("annuaire.ldap")
+
+_DRAIN_S = 5.0
+
+
+def run(settings: Settings, index: Index, listener: socket.socket) -> None:
+    """Serve until SIGTERM; then accept no more, finish what is under way, and return."""
+    reactor: object = twisted_reactor
+    service = Service(settings=settings, index=index, reactor=reactor)
+    listener.setblocking(False)
+    port = reactor.adoptStreamPort(listener.fileno(), listener.family, ConnectionFactory(service))  # type: ignore[attr-defined]
+
+    def drain() -> None:
+        service.stopping = True
+        port.stopListening()
+        for connection in list(service.connections):
+            connection.drain()
+        wait(int(_DRAIN_S / 0.05))
+
+    def wait(rounds: int) -> None:
+        if not service.connections or rounds == 0:
+            reactor.stop()  # type: ignore[attr-defined]
+        else:
+            reactor.callLater(0.05, wait, rounds - 1)  # type: ignore[attr-defined]
+
+    def on_signal(*_: object) -> None:
+        reactor.callFromThread(drain)  # type: ignore[attr-defined]
+
+    signal.signal(signal.SIGTERM, on_signal)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    reactor.run(installSignalHandlers=False)  # type: ignore[attr-defined]
+    index.close()
