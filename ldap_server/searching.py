@@ -6,9 +6,9 @@ import hashlib
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib.metadata import version
 from typing import Final
 
+import directory
 from directory.errors import DirectoryError, InvalidInput, QueryTooComplex, TimeLimitExceeded, Unavailable
 from directory.index.answers import Match, Page
 from directory.index.layout import StoredDocument
@@ -142,7 +142,7 @@ class Searcher:
                 "supportedFeatures": list(SUPPORTED_FEATURES),
                 "supportedLDAPVersion": ["2", "3"],
                 "vendorName": ["annuaire"],
-                "vendorVersion": [version("annuaire")],
+                "vendorVersion": [directory.__version__],
                 "subschemaSubentry": [SUBSCHEMA_DN],
             }
             if not dit.satisfied(search.filter, attributes):

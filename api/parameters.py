@@ -1,0 +1,24 @@
+"""Query parameters: those a route does not know are refused, because a filter that is silently ignored misleads."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+from fastapi import Request
+
+from directory.errors import InvalidInput
+
+
+def known_only(request: Request, endpoint: Callable[..., Any] | None = None) -> None:
+    """Refuse query parameters that the endpoint does not declare.
+
+    Raises:
+        InvalidInput: names the first unknown one.
+    """
+    known = set(inspect.signature(endpoint).parameters) - {"request"} if endpoint else set()
+    for name in request.query_params:
+        if name not in known:
+            shown = name[:40]
+            raise InvalidInput(f"unknown parameter {shown!r}", fr=f"paramètre inconnu : {shown!r}")

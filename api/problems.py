@@ -1,0 +1,107 @@
+"""Errors as RFC 9457 problems, in French or English; the one renderer of this front-end."""
+
+from __future__ import annotations
+
+import logging
+from http import HTTPStatus
+from typing import Any, Final
+
+import orjson
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from directory import errors
+from directory.errors import BudgetExceeded, DirectoryError
+from directory.logs import pairs, reference
+
+log = logging.getLogger("annuaire.http")
+
+# Error kind → HTTP status, stable type, title in French and English (DESIGN section 6).
+_KINDS: Final[dict[type[DirectoryError], tuple[int, str, str, str]]] = {
+    errors.InvalidInput: (422, "invalid-input", "Demande incorrecte", "Invalid request"),
+    errors.QueryTooComplex: (422, "too-complex", "Recherche trop complexe", "Query too complex"),
+    errors.NotFound: (404, "not-found", "Introuvable", "Not found"),
+    errors.NotAuthenticated: (401, "not-authenticated", "Authentification requise", "Authentication required"),
+    errors.NotAllowed: (403, "not-allowed", "Accès refusé", "Not allowed"),
+    errors.NotSupported: (405, "not-supported", "Opération non prise en charge", "Not supported"),
+    errors.BudgetExceeded: (429, "budget-exceeded", "Quota dépassé", "Budget exceeded"),
+    errors.TimeLimitExceeded: (503, "time-limit", "Temps de recherche dépassé", "Time limit exceeded"),
+    errors.Unavailable: (503, "unavailable", "Service momentanément indisponible", "Temporarily unavailable"),
+}
+_TYPE: Final = "urn:annuaire:problem:"
+
+
+class Ambiguous(DirectoryError):
+    """Several records bear the identifier asked for (a SIRET is shared by sites): 409 with the candidates' keys."""
+
+    def __init__(self, message: str, candidates: list[str], *, fr: str) -> None:
+        super().__init__(message, fr=fr)
+        self.candidates = candidates
+
+
+def language(request: Request) -> str:
+    """`fr` or `en`: the first of the two that Accept-Language names, French when neither."""
+    for part in request.headers.get("accept-language", "").split(","):
+        tag = part.split(";")[0].strip().lower()[:2]
+        if tag in ("fr", "en"):
+            return tag
+    return "fr"
+
+
+def problem(status: int, kind: str, title: str, detail: str, **more: Any) -> Response:
+    """A problem answer. Retry-After goes with what passes by itself."""
+    body = {"type": _TYPE + kind, "title": title, "status": status, "detail": detail, **more}
+    headers = {"Retry-After": "5"} if status == HTTPStatus.SERVICE_UNAVAILABLE else {}
+    return Response(orjson.dumps(body), status, headers, "application/problem+json")
+
+
+def install(app: FastAPI) -> None:
+    """Render every error of this application as a problem."""
+
+    @app.exception_handler(DirectoryError)
+    async def expected(request: Request, error: DirectoryError) -> Response:
+        french = language(request) == "fr"
+        if isinstance(error, Ambiguous):
+            title = "Plusieurs réponses possibles" if french else "Several records fit"
+            detail = error.fr if french else error.message
+            return problem(409, "ambiguous", title, detail, candidates=error.candidates)
+        kind = next((found for found in type(error).__mro__ if found in _KINDS), errors.Unavailable)
+        status, name, fr, en = _KINDS[kind]
+        response = problem(status, name, fr if french else en, error.fr if french else error.message)
+        if isinstance(error, BudgetExceeded):
+            response.headers["Retry-After"] = str(error.retry_after_s)
+        return response
+
+    @app.exception_handler(RequestValidationError)
+    async def invalid(request: Request, error: RequestValidationError) -> Response:
+        french = language(request) == "fr"
+        wrong = [{"parameter": str(one["loc"][-1]), "reason": one["msg"]} for one in error.errors() if one.get("loc")]
+        names = ", ".join(one["parameter"] for one in wrong)
+        detail = f"Paramètre incorrect : {names}." if french else f"Invalid parameter: {names}."
+        title = "Demande incorrecte" if french else "Invalid request"
+        return problem(422, "invalid-input", title, detail, errors=wrong)
+
+    @app.exception_handler(HTTPException)
+    async def http(request: Request, error: HTTPException) -> Response:
+        french = language(request) == "fr"
+        known = {404: ("not-found", "Introuvable", "Not found"),
+                 405: ("not-supported", "Méthode non prise en charge", "Method not supported")}  # fmt: skip
+        name, fr, en = known.get(error.status_code, ("http", "Erreur", "Error"))
+        detail = (
+            f"Il n'y a rien à {request.url.path}." if french else f"There is nothing at {request.url.path}."
+        ) if error.status_code == 404 else str(error.detail)  # fmt: skip
+        response = problem(error.status_code, name, fr if french else en, detail)
+        for header, value in (error.headers or {}).items():
+            response.headers[header] = value
+        return response
+
+    @app.exception_handler(Exception)
+    async def unexpected(request: Request, error: Exception) -> Response:
+        ticket = reference()
+        log.error("internal error %s", pairs(reference=ticket), exc_info=error)
+        french = language(request) == "fr"
+        title = "Erreur interne" if french else "Internal error"
+        detail = f"référence {ticket}" if french else f"reference {ticket}"
+        return problem(500, "internal", title, detail)

@@ -1,0 +1,88 @@
+"""Record reads: a practitioner, a structure or a mailbox by any identifier it bears."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Request
+from starlette.responses import Response
+
+from api import answers
+from api.parameters import known_only
+from api.problems import Ambiguous
+from directory.errors import NotFound
+from directory.index.layout import StoredDocument
+from directory.index.reader import Index, Snapshot
+from directory.model import Kind
+from directory.query import Field, Is, Or, Query
+
+
+def router(index: Index) -> APIRouter:
+    routes = APIRouter(tags=["records"])
+
+    def answer(request: Request, snapshot: Snapshot, document: StoredDocument) -> Response:
+        known_only(request)
+        etag = f'"{snapshot.state.epoch[:8]}-{snapshot.state.revision}"'
+        if request.headers.get("if-none-match") == etag:
+            return Response(status_code=304, headers={"ETag": etag})
+        return answers.record(str(document.kind), document.json, snapshot.state, etag)
+
+    @routes.get("/v1/practitioners/{identifier}", summary="A professional by RPPS, ADELI or national identifier")
+    @routes.head("/v1/practitioners/{identifier}", include_in_schema=False)
+    async def practitioner(
+        request: Request,
+        identifier: Annotated[str, Path(max_length=300, examples=["810990001017", "10990001017"])],
+    ) -> Response:
+        with index.read() as snapshot:
+            document = snapshot.get(Kind.PRACTITIONER, identifier)
+            if document is None:
+                document = _only(snapshot, Kind.PRACTITIONER, identifier, (Field.IDENTIFIER, Field.NATIONAL_ID))
+            return answer(request, snapshot, document)
+
+    @routes.get("/v1/organizations/{identifier}", summary="A structure by key, FINESS or SIRET")
+    @routes.head("/v1/organizations/{identifier}", include_in_schema=False)
+    async def organization(
+        request: Request, identifier: Annotated[str, Path(max_length=300, examples=["F699900015", "699900015"])]
+    ) -> Response:
+        with index.read() as snapshot:
+            document = snapshot.get(Kind.ORGANIZATION, identifier)
+            if document is None:
+                document = _only(snapshot, Kind.ORGANIZATION, identifier, (Field.FINESS, Field.SIRET))
+            return answer(request, snapshot, document)
+
+    @routes.get("/v1/mailboxes/{address}", summary="A mailbox by its address, case aside")
+    @routes.head("/v1/mailboxes/{address}", include_in_schema=False)
+    async def mailbox(
+        request: Request,
+        address: Annotated[str, Path(max_length=300, examples=["maelle.darvillers-quesnoy@medecin.mssante.fr"])],
+    ) -> Response:
+        with index.read() as snapshot:
+            document = snapshot.get(Kind.MAILBOX, address.lower())
+            if document is None:
+                raise _missing(address)
+            return answer(request, snapshot, document)
+
+    return routes
+
+
+def _only(snapshot: Snapshot, kind: Kind, identifier: str, fields: tuple[Field, ...]) -> StoredDocument:
+    """The one record that bears an identifier.
+
+    Raises:
+        NotFound: none does.
+        Ambiguous: several do.
+    """
+    predicate = Or(tuple(Is(field, identifier) for field in fields))
+    found = snapshot.find(Query(predicate=predicate, kinds=(kind,), limit=20)).matches
+    if not found:
+        raise _missing(identifier)
+    if len(found) > 1:
+        keys = [match.document.key for match in found]
+        message = f"{len(keys)} records bear {identifier}: ask for one of them by its key"
+        raise Ambiguous(message, keys, fr=f"{len(keys)} fiches portent {identifier} : demandez-en une par sa clé")
+    return found[0].document
+
+
+def _missing(identifier: str) -> NotFound:
+    shown = identifier[:80]
+    return NotFound(f"no record bears {shown}", fr=f"aucune fiche ne porte {shown}")

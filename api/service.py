@@ -1,0 +1,27 @@
+"""Runs one HTTP worker process on a listening socket it was handed."""
+
+from __future__ import annotations
+
+import socket
+
+import uvicorn
+
+from api.app import create_app
+from directory.index.reader import Index
+from directory.settings import Settings
+
+_DRAIN_S = 5
+
+
+def run(settings: Settings, index: Index, listener: socket.socket) -> None:
+    """Serve until SIGTERM; then accept no more, finish what is under way, and return."""
+    config = uvicorn.Config(
+        create_app(settings, index),
+        access_log=False,  # ours is written by the application, without what was asked
+        log_config=None,
+        server_header=False,
+        lifespan="off",
+        timeout_graceful_shutdown=_DRAIN_S,
+    )
+    uvicorn.Server(config).run(sockets=[listener])
+    index.close()
