@@ -6,11 +6,10 @@ import datetime as dt
 from collections.abc import Sequence
 from typing import Any
 
-from directory.index.reader import Index
-from directory.registry.checks import Check
-
 from directory.errors import DirectoryError
+from directory.index.reader import Index
 from directory.registry import checks as registry_checks
+from directory.registry.checks import Check
 from directory.registry.database import open_database
 from directory.registry.runs import list_runs
 from directory.registry.status import counts, state_of

@@ -72,7 +72,6 @@ def _load(settings: Settings, database: Database, files: Path, professionals: in
 def _build(settings: Settings, database: Database) -> None:
     """Bring the index to the register's state before serving, so that the first lookup finds everything."""
     from directory.index.follow import Follower
-
     from directory.registry.source import RegistryRegister
 
     with bars() as progress:
@@ -81,9 +80,8 @@ def _build(settings: Settings, database: Database) -> None:
 
 
 def _lookups(settings: Settings, endpoints: object) -> Sequence[str]:
-    from directory.index.reader import Index
-
     from cli.supervisor import Endpoints
+    from directory.index.reader import Index
     from directory.query import Field, Has, Query
 
     assert isinstance(endpoints, Endpoints)

@@ -13,9 +13,8 @@ from cli.progress import Bars, bars
 from directory.settings import Settings
 
 if TYPE_CHECKING:
-    from importers.report import ImportOptions, ImportReport
-
     from directory.registry.database import Database
+    from importers.report import ImportOptions, ImportReport
 
 imports: Final = typer.Typer(help="Import an extract: rpps, mailboxes or trusted-domains.", no_args_is_help=True)
 runs: Final = typer.Typer(help="Imports so far: list, show, apply a held one, revert to an earlier one.")
@@ -99,9 +98,8 @@ Import = Callable[["Database", "ImportOptions", Bars], "ImportReport"]
 def _run(
     settings: Settings, work: Import, json: bool, *, dry_run: bool = False, older: bool = False, **more: bool
 ) -> None:
-    from importers.report import ImportOptions
-
     from directory.registry.database import open_database
+    from importers.report import ImportOptions
 
     options = ImportOptions.of(settings, dry_run=dry_run, allow_older=older, **more)
     with open_database(settings) as database, bars() as progress:
@@ -194,7 +192,6 @@ def revert(context: typer.Context, run: int, json: bool = _JSON) -> None:
 
 
 def generate(
-    context: typer.Context,
     directory: Path = typer.Argument(help="Folder to write to; made when missing."),
     professionals: int = typer.Option(20_000, min=1, help="How many professionals the country has."),
     day: int = typer.Option(1, min=1, help="2 is the day after 1, with a day's changes, and so on."),

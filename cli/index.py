@@ -21,7 +21,6 @@ def register(app: typer.Typer) -> None:
 def build(context: typer.Context) -> None:
     """Build the index afresh from the register, beside the one being served, and swap it in."""
     from directory.index.build import build_index
-
     from directory.registry.database import open_database
     from directory.registry.source import RegistryRegister
 
@@ -48,7 +47,6 @@ def status(context: typer.Context, json: bool = typer.Option(False, "--json", he
 def verify(context: typer.Context, json: bool = typer.Option(False, "--json", help="For machines.")) -> None:
     """Compare index and register, every record, and name every difference; exit code 1 if there is one."""
     from directory.index.verify import verify as find_differences
-
     from directory.registry.database import open_database
     from directory.registry.source import RegistryRegister
 

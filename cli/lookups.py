@@ -24,7 +24,6 @@ def search(
 ) -> None:
     """Find professionals, structures and mailboxes."""
     from directory.index.reader import Index
-
     from directory.query import TextQuery
 
     settings: Settings = context.obj

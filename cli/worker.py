@@ -8,10 +8,9 @@ import socket
 import sys
 import threading
 
-from directory.index.reader import Index
-
 from cli.processes import end_with_parent
 from directory import logs
+from directory.index.reader import Index
 from directory.settings import Settings
 
 _BACKGROUND = 10  # niceness of the follower: lookups come first
@@ -32,7 +31,6 @@ def main() -> None:
 def _follow(settings: Settings, lifeline: int) -> None:
     # Imported here: the front-end workers load neither SQLAlchemy nor psycopg2.
     from directory.index.follow import Follower
-
     from directory.registry.database import reader_url
     from directory.registry.source import RegistryRegister
 

@@ -39,7 +39,7 @@ def parse_national_id(text: str) -> NationalId | None:
 
 
 def luhn_ok(digits: str) -> bool:
-    """Whether a text of digits passes the Luhn check: every second digit from the right doubled, sum divisible by 10."""
+    """Whether digits pass the Luhn check: every second one from the right doubled, sum divisible by 10."""
     if not (digits.isascii() and _DIGITS.fullmatch(digits)):
         return False
     total = 0

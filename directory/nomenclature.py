@@ -98,5 +98,5 @@ def expertise_type(code: str) -> str | None:
 @functools.cache
 def _rows(list_name: str) -> tuple[dict[str, str], ...]:
     table = importlib.resources.files("directory") / "nomenclature" / f"{list_name}.csv"
-    with table.open(encoding="utf-8", newline="") as file:
+    with table.open(encoding="utf-8") as file:
         return tuple(csv.DictReader(file))

@@ -76,7 +76,7 @@ def words(value: str) -> tuple[str, ...]:
 
 _SILENT_END: Final = re.compile(r"(?:[sxtdz]+|e|es|ent|er)$")
 _SOUNDS: Final = (
-    # In order: longer spellings first. Right sides are single sounds; capitals are sounds without a letter of their own.
+    # In order: longer spellings first. Right sides are single sounds; capitals and digits have no letter of their own.
     (re.compile(r"^(?:h|gn(?=[aeiouy]))"), ""),
     (re.compile(r"ph"), "f"),
     (re.compile(r"sch|sh|ch(?=[aeiouy])"), "X"),

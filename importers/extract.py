@@ -86,7 +86,7 @@ class Member:
 
     path: Path
     name: str
-    bytes: int
+    size: int
     zipped: bool = False
 
     def open(self) -> IO[bytes]:
@@ -114,7 +114,7 @@ class Extract:
             "path": str(self.member.path.absolute()),
             "member": self.member.name,
             "layout": self.layout.name,
-            "bytes": self.member.bytes,
+            "bytes": self.member.size,
             "digest": digest_of(self.member.path),
             "as_of": self.as_of.isoformat(),
             "rows": rows,
@@ -283,11 +283,11 @@ def _members(path: Path) -> Iterator[tuple[Member, bool]]:
                 raise ImportRefused(f"{path.name}: {broken} is damaged", reason="truncated")
             for info in archive.infolist():
                 if not info.is_dir():
-                    yield Member(path=path, name=info.filename, bytes=info.file_size, zipped=True), True
+                    yield Member(path=path, name=info.filename, size=info.file_size, zipped=True), True
     elif path.suffix.lower() == ".zip":
         raise ImportRefused(f"{path.name}: not a zip file, or cut short", reason="truncated")
     else:
-        yield Member(path=path, name=path.name, bytes=path.stat().st_size), True
+        yield Member(path=path, name=path.name, size=path.stat().st_size), True
 
 
 def _recognise(member: Member, layouts: Sequence[Layout], *, named: bool) -> Extract | None:

@@ -64,7 +64,7 @@ class MailboxReading(pipeline.Reading):
     def compare(self, merge: Merge, job: Job) -> list[Plan]:
         file, digests = self._file, Digests()
         job.warnings += file.warnings
-        job.stage(f"reading {file.member.name}", file.member.bytes)
+        job.stage(f"reading {file.member.name}", file.member.size)
         for batch in file.batches(job.reject, job.progress.advance):
             frame = _checked(batch, job.reject).frame
             digests.add(frame["address_key"], *row_digests(frame, _SEMANTIC))
@@ -76,7 +76,7 @@ class MailboxReading(pipeline.Reading):
         keys = plans[0].changes["key"]
         if not keys.len():
             return
-        job.stage(f"staging {self._file.member.name}", self._file.member.bytes)
+        job.stage(f"staging {self._file.member.name}", self._file.member.size)
         for batch in self._file.batches(lambda _: None, job.progress.advance):
             frame = _checked(batch, lambda _: None).frame
             _stage(merge, frame.filter(pl.col("address_key").is_in(keys.implode())))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -47,7 +47,11 @@ class RppsReading(pipeline.Reading):
     def open(self) -> None:
         layouts = (columns.ACTIVITY, columns.EXPERTISE, columns.DIPLOMA)
         found = extract.find(self._paths, layouts)
-        make = {"activity": ActivityReader, "expertise": ExpertiseReader, "diploma": DiplomaReader}
+        make: dict[str, Callable[[Extract], Reader]] = {
+            "activity": ActivityReader,
+            "expertise": ExpertiseReader,
+            "diploma": DiplomaReader,
+        }
         self._readers = [make[one.layout.name](one) for one in found]
         self.as_of: dt.datetime = min(one.as_of for one in found)
 
@@ -56,7 +60,7 @@ class RppsReading(pipeline.Reading):
         for reader in self._readers:
             file = reader.file
             job.warnings += file.warnings
-            job.stage(f"reading {file.member.name}", file.member.bytes)
+            job.stage(f"reading {file.member.name}", file.member.size)
             for batch in file.batches(job.reject, job.progress.advance):
                 checked = _with_key(batch, job)
                 self._labels.note(checked.frame)
@@ -72,7 +76,7 @@ class RppsReading(pipeline.Reading):
             wanted = {plan.source.name: plan for plan in plans if plan.source in reader.sources and plan.changes.height}
             if not wanted:
                 continue
-            job.stage(f"staging {reader.file.member.name}", reader.file.member.bytes)
+            job.stage(f"staging {reader.file.member.name}", reader.file.member.size)
             for batch in reader.file.batches(lambda _: None, job.progress.advance):
                 reader.stage(merge, wanted, _with_key(batch, None).frame)
 

@@ -13,7 +13,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import NameOID
 from lxml import etree
-from signxml import CanonicalizationMethod, XMLSigner, methods
+from signxml.algorithms import CanonicalizationMethod
+from signxml.algorithms import SignatureConstructionMethod as methods
+from signxml.signer import XMLSigner
 
 NAMESPACE: Final = "https://listeblanche.mssante.fr/schema"
 SIGNER: Final = "alb.mssante.fr"

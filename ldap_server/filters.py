@@ -88,8 +88,10 @@ def _assertion(tag: int, description: bytes, value: bytes) -> Predicate:
         return Undefined()  # no ordering rule
     if attribute.field is None:
         return _FALSE
-    make = {GREATER: AtLeast, LESS: AtMost, APPROX: Near}[tag]
-    return make(attribute.field, assertion_text(value))
+    text = assertion_text(value)
+    if tag == APPROX:
+        return Near(attribute.field, text)
+    return AtLeast(attribute.field, text) if tag == GREATER else AtMost(attribute.field, text)
 
 
 def equality(attribute: AttributeType, value: str) -> Predicate:

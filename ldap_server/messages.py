@@ -1,4 +1,4 @@
-"""LDAP messages: a SearchRequest as a value, the frames of what is sent back, and controls (RFC 4511 sections 4.1, 4.5)."""
+"""LDAP messages: a SearchRequest as a value, the frames of answers, and controls (RFC 4511 sections 4.1 and 4.5)."""
 
 from __future__ import annotations
 

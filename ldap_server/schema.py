@@ -196,7 +196,6 @@ def rule_name(rule: str) -> str | None:
 def subschema_attributes() -> dict[str, list[str]]:
     """What the subschema entry publishes (RFC 4512 section 4.2)."""
     syntaxes = sorted({attribute.rules[2] for attribute in ATTRIBUTES})
-    by_rule = {name: oid for name, oid in MATCHING_RULES.items()}
     syntax_of = {rule: attribute.rules[2] for attribute in ATTRIBUTES for rule in attribute.rules[:2] if rule}
     return {
         "objectClass": ["top", "subschema"],
@@ -204,7 +203,7 @@ def subschema_attributes() -> dict[str, list[str]]:
         "attributeTypes": [attribute.description() for attribute in ATTRIBUTES],
         "objectClasses": list(OBJECT_CLASS_DESCRIPTIONS),
         "matchingRules": [
-            f"( {oid} NAME '{name}' SYNTAX {syntax_of.get(name, _TEXT[2])} )" for name, oid in by_rule.items()
+            f"( {oid} NAME '{name}' SYNTAX {syntax_of.get(name, _TEXT[2])} )" for name, oid in MATCHING_RULES.items()
         ],
         "ldapSyntaxes": [f"( {syntax} )" for syntax in syntaxes],
     }

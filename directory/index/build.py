@@ -13,10 +13,10 @@ import os
 import pickle
 import tempfile
 from array import array
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import chain, groupby
 from operator import itemgetter
 from pathlib import Path
 from typing import IO, Any, Final, Protocol
@@ -24,9 +24,8 @@ from typing import IO, Any, Final, Protocol
 from pyroaring import BitMap
 
 from directory.index import layout, store
-from directory.index.documents import Prepared, prepare
+from directory.index.documents import Prepared, gram_values, prepare
 from directory.index.layout import DATABASES, GRAM_FIELDS
-from directory.index.postings import gram_keys, plain_keys
 from directory.model import Kind, Record, RegisterState
 from directory.query import Field
 from directory.source import Register
@@ -35,8 +34,6 @@ from directory.text import phonetic
 _CHUNK: Final = 25_000  # documents prepared before they are spooled
 _BLOCK: Final = 2_000  # postings pickled together
 _DATABASE_NUMBER: Final = {name: number for number, name in enumerate(DATABASES)}
-
-Posting = tuple[int, bytes, array]  # type: ignore[type-arg]
 
 
 class BuildProgress(Protocol):
@@ -90,7 +87,7 @@ def build_locked(
                 (register, source_pin, kind, first, end, Path(spool))
                 for source_pin in [source.pin()]
                 for kind in Kind
-                for first, end in source.partitions(kind, 4 * (workers or os.cpu_count() or 1))
+                for first, end in source.partitions(kind, 2 * (workers or os.cpu_count() or 1))
             ]
             chunks = _prepare_all(tasks, workers or os.cpu_count() or 1, progress)
         _write(build, map_bytes, chunks, state, progress)
@@ -142,15 +139,17 @@ def _prepare_range(
 
 
 class _Spooler:
-    """Gathers one chunk."""
+    """Gathers one chunk. Keys are encoded and grams are made once per distinct value, when the chunk is spooled: most
+    values recur, and this is where a build's time goes."""
 
     def __init__(self) -> None:
         self._bodies: list[bytes] = []
         self._orders: list[bytes] = []
         self._keys: list[bytes] = []
-        self._places: dict[tuple[int, bytes], array] = {}  # type: ignore[type-arg]
-        # Grams are made once per distinct value, not once per document.
-        self._values: dict[tuple[Field, str], array] = {}  # type: ignore[type-arg]
+        self._kinds: dict[Kind, list[int]] = {}
+        self._values: dict[Field, dict[str, list[int]]] = {}
+        self._infixes: dict[Field, dict[str, list[int]]] = {}  # of mailboxes, in fields that have grams
+        self._words: dict[str, dict[str, list[int]]] = {}
 
     @property
     def count(self) -> int:
@@ -162,50 +161,72 @@ class _Spooler:
         self._bodies.append(layout.encode_document(document))
         self._orders.append(prepared.order)
         self._keys.append(layout.record_key(document.kind, document.key))
-        places = self._places
-        for database, key in plain_keys(prepared):
-            at = (_DATABASE_NUMBER[database], key)
-            found = places.get(at)
-            if found is None:
-                places[at] = array("I", (place,))
-            elif found[-1] != place:
-                found.append(place)
+        self._kinds.setdefault(document.kind, []).append(place)
+        mailbox = document.kind is Kind.MAILBOX
         for field, values in document.values.items():
-            if field in GRAM_FIELDS:
-                for value in values:
-                    self._values.setdefault((field, value), array("I")).append(place)
+            _enter(self._values.setdefault(field, {}), values, place)
+            if mailbox and field in GRAM_FIELDS:
+                _enter(self._infixes.setdefault(field, {}), values, place)
+        for word_class, words in prepared.words.items():
+            _enter(self._words.setdefault(word_class, {}), words, place)
 
     def spool(self, folder: Path) -> Chunk:
-        self._add_grams()
         number, name = tempfile.mkstemp(dir=folder)
         path = Path(name)
         with os.fdopen(number, "wb") as file:
             file.writelines(self._bodies)
+        ordered = sorted(self._postings())
         with path.with_suffix(".postings").open("wb") as file:
-            ordered = sorted(self._places.items(), key=itemgetter(0))
             for start in range(0, len(ordered), _BLOCK):
-                block = [(database, key, places) for (database, key), places in ordered[start : start + _BLOCK]]
-                pickle.dump(block, file, pickle.HIGHEST_PROTOCOL)
+                pickle.dump(ordered[start : start + _BLOCK], file, pickle.HIGHEST_PROTOCOL)
         return Chunk(path, self._orders, self._keys, [len(body) for body in self._bodies])
 
-    def _add_grams(self) -> None:
-        grams: dict[bytes, array] = {}  # type: ignore[type-arg]
-        for (field, value), places in self._values.items():
-            for _, key in gram_keys(field, (value,)):
-                found = grams.get(key)
-                if found is None:
-                    grams[key] = places[:]
-                else:
-                    found.extend(places)
-        number = _DATABASE_NUMBER["grams"]
-        self._places.update({(number, key): places for key, places in grams.items()})
+    def _postings(self) -> Iterator[tuple[int, bytes, array[int]]]:
+        """Every posting of the chunk; the keys are those of `postings.all_keys` (a test compares)."""
+        kinds, present, terms, grams, words = (
+            _DATABASE_NUMBER[name] for name in ("kinds", "present", "terms", "grams", "words")
+        )
+        for kind, places in self._kinds.items():
+            yield kinds, bytes([layout.KIND_NUMBER[kind]]), array("I", places)
+        for field, values in self._values.items():
+            everywhere = sorted({place for places in values.values() for place in places})
+            yield present, bytes([layout.FIELD_NUMBER[field]]), array("I", everywhere)
+            for value, places in values.items():
+                yield terms, layout.term_key(field, value), array("I", places)
+        for field, values in self._infixes.items():
+            for gram, places in _grams(values).items():
+                yield grams, layout.term_key(field, gram), array("I", places)
+        for word_class, found in self._words.items():
+            for word, places in found.items():
+                yield words, layout.word_key(word_class, word), array("I", places)
+
+
+def _enter(found: dict[str, list[int]], values: Iterable[str], place: int) -> None:
+    for value in values:
+        places = found.get(value)
+        if places is None:
+            found[value] = [place]
+        else:
+            places.append(place)
+
+
+def _grams(values: Mapping[str, list[int]]) -> dict[str, list[int]]:
+    grams: dict[str, list[int]] = {}
+    for value, places in values.items():
+        for gram in gram_values((value,)):
+            found = grams.get(gram)
+            if found is None:
+                grams[gram] = places.copy()
+            else:
+                found += places
+    return grams
 
 
 def _write(
     build: Path, map_bytes: int, chunks: list[Chunk], state: RegisterState, progress: BuildProgress | None
 ) -> None:
     ids = _hand_out_ids(chunks)
-    environment = store.open_environment(build, map_bytes, write=True)
+    environment = store.open_environment(build, map_bytes, write=True, fresh=True)
     try:
         with environment.lmdb.begin(write=True) as txn:
             put = _Appender(txn, environment.databases)
@@ -223,7 +244,7 @@ def _write(
         environment.close()
 
 
-def _hand_out_ids(chunks: list[Chunk]) -> list[array]:  # type: ignore[type-arg]
+def _hand_out_ids(chunks: list[Chunk]) -> list[array[int]]:
     """Per chunk, the id of each of its documents: its rank in the static order of all."""
     everything = [
         (order, number, place) for number, chunk in enumerate(chunks) for place, order in enumerate(chunk.orders)
@@ -250,7 +271,7 @@ class _Appender:
 def _write_documents(
     put: _Appender,
     chunks: list[Chunk],
-    ids: list[array],  # type: ignore[type-arg]
+    ids: list[array[int]],
     progress: BuildProgress | None,
 ) -> None:
     where: list[tuple[int, int]] = [(0, 0)] * sum(len(found) for found in ids)
@@ -284,26 +305,28 @@ def _offsets(sizes: list[int]) -> Iterator[int]:
         at += size
 
 
-def _write_postings(put: _Appender, chunks: list[Chunk], ids: list[array]) -> None:  # type: ignore[type-arg]
+def _write_postings(put: _Appender, chunks: list[Chunk], ids: list[array[int]]) -> None:
     sounds: dict[bytes, list[str]] = {}
     streams = [_read_postings(chunk, found) for chunk, found in zip(chunks, ids, strict=True)]
-    merged = heapq.merge(*streams, key=itemgetter(0, 1))
+    # Without a key function: tuples compare by database and key first, and far faster so.
+    merged = heapq.merge(*streams)
 
-    def pairs(of_database: Iterable[Any], words: bool) -> Iterator[tuple[bytes, bytes]]:
+    def pairs(of_database: Iterable[tuple[int, bytes, list[int]]], *, words: bool) -> Iterator[tuple[bytes, bytes]]:
         for key, same in groupby(of_database, key=itemgetter(1)):
-            posting = BitMap()
-            for _, _, found in same:
-                posting.update(found)
+            found = [places for _, _, places in same]
             if words:
                 note_sound(sounds, key)
-            yield key, layout.encode_posting(posting)
+            if len(found) == 1 and len(found[0]) == 1:
+                yield key, layout.id_key(found[0][0])
+            else:
+                yield key, layout.encode_posting(BitMap(chain.from_iterable(found)))
 
     for number, of_database in groupby(merged, key=itemgetter(0)):
-        put(DATABASES[number], pairs(of_database, DATABASES[number] == "words"))
+        put(DATABASES[number], pairs(of_database, words=DATABASES[number] == "words"))
     put("sounds", ((key, " ".join(sorted(words)).encode()) for key, words in sorted(sounds.items())))
 
 
-def _read_postings(chunk: Chunk, ids: array) -> Iterator[tuple[int, bytes, list[int]]]:  # type: ignore[type-arg]
+def _read_postings(chunk: Chunk, ids: array[int]) -> Iterator[tuple[int, bytes, list[int]]]:
     path = chunk.path.with_suffix(".postings")
     with path.open("rb") as file:
         while True:

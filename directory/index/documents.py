@@ -39,6 +39,7 @@ _ENTRY_UUIDS: Final = uuid.UUID("6f0f7cb4-5f0b-5a58-9d2c-0d2c6c1f4b1e")
 _IDENTIFIER_NAMES: Final = frozenset({"FINESS", "SIRET", "SIREN"})
 _TYPE_RANK: Final = {"PER": 0, "CAB": 1, "ORG": 2, "APP": 3}
 
+encoded_attribute = functools.lru_cache(maxsize=100_000)(partial_attribute)
 fold = functools.lru_cache(maxsize=200_000)(text.fold)
 words = functools.lru_cache(maxsize=100_000)(text.words)
 
@@ -96,10 +97,19 @@ class _Values:
         return tuple(self.plain.get(field, ()))
 
     def folded(self) -> dict[Field, Sequence[str]]:
-        return {
-            field: tuple(dict.fromkeys(found for value in values if (found := fold(value))))
-            for field, values in self.plain.items()
-        }
+        folded: dict[Field, Sequence[str]] = {}
+        for field, values in self.plain.items():
+            if len(values) == 1:
+                # Nearly always: no need to look for doubles.
+                (value,) = values
+                found = fold(value)
+                if found:
+                    folded[field] = (found,)
+            else:
+                several = dict.fromkeys(map(fold, values))
+                several.pop("", None)
+                folded[field] = tuple(several)
+        return folded
 
 
 def words_of(kind: Kind, values: Mapping[Field, Sequence[str]]) -> dict[str, frozenset[str]]:
@@ -187,6 +197,8 @@ def _mailbox(record: Mailbox) -> Prepared:
         _holder_structure(values, holder)
     for place in record.places:
         _quoted(values, place)
+        values.add(Field.STREET, place.address.street)
+        values.add(Field.TELEPHONE, *place.phones)
     for expertise in record.expertises:
         _add_expertise(values, expertise)
     local = record.address.partition("@")[0]
@@ -211,7 +223,9 @@ def _mailbox(record: Mailbox) -> Prepared:
     values.add(Field.CREATED, _generalized_time(record.created_at))
     values.add(Field.MODIFIED, _generalized_time(record.modified_at))
     attributes = tuple(
-        (str(field), partial_attribute(str(field), present)) for field in _ENTRY_FIELDS if (present := values.of(field))
+        (field.value, encoded_attribute(field.value, present))
+        for field in _ENTRY_FIELDS
+        if (present := values.of(field))
     )
     values.add(Field.KEY, key)
     document = Document(
@@ -261,7 +275,8 @@ def _holder_structure(values: _Values, holder: Holder) -> None:
             values.add(Field.FINESS, holder.organization_identifier)
         elif holder.organization_identifier_type == "SIRET":
             values.add(Field.SIRET, holder.organization_identifier)
-    _add_address(values, holder.address)
+    values.add(Field.STREET, holder.address.street)
+    _add_place(values, holder.address)
 
 
 def _quoted(values: _Values, organization: Organization) -> None:
@@ -269,12 +284,10 @@ def _quoted(values: _Values, organization: Organization) -> None:
     values.add(Field.ORGANIZATION, organization.name, organization.trade_name)
     values.add(Field.FINESS, organization.finess)
     values.add(Field.SIRET, organization.siret)
-    values.add(Field.TELEPHONE, *organization.phones)
-    _add_address(values, organization.address)
+    _add_place(values, organization.address)
 
 
-def _add_address(values: _Values, address: Address) -> None:
-    values.add(Field.STREET, address.street)
+def _add_place(values: _Values, address: Address) -> None:
     values.add(Field.POSTAL_CODE, address.postal_code)
     values.add(Field.CITY, address.city)
     if address.department:
@@ -514,6 +527,6 @@ def gram_values(values: Iterable[str]) -> set[str]:
     grams: set[str] = set()
     for value in values:
         grams.update(value)
-        grams.update(map("".join, zip(value, value[1:], strict=False)))
-        grams.update(map("".join, zip(value, value[1:], value[2:], strict=False)))
+        grams.update([value[at : at + 2] for at in range(len(value) - 1)])
+        grams.update([value[at : at + 3] for at in range(len(value) - 2)])
     return grams

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+_SHORT = [bytes([size]) for size in range(0x80)]
+
 
 def length(size: int) -> bytes:
     """A definite length in the fewest bytes (X.690 section 8.1.3)."""
     if size < 0x80:
-        return bytes([size])
+        return _SHORT[size]
     octets = size.to_bytes((size.bit_length() + 7) // 8, "big")
     return bytes([0x80 | len(octets)]) + octets
 

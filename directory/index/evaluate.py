@@ -19,6 +19,7 @@ from directory.errors import TimeLimitExceeded
 from directory.index import layout, ranking
 from directory.index.answers import Match, Page
 from directory.index.layout import FIELD_NUMBER, GRAM_FIELDS, KIND_NUMBER
+from directory.model import Kind
 from directory.query import (
     ORDERED,
     And,
@@ -42,6 +43,7 @@ from directory.query import (
 if TYPE_CHECKING:
     from directory.index.reader import Snapshot
 
+_MAILBOXES: Final = bytes([KIND_NUMBER[Kind.MAILBOX]])
 _CHECK_EVERY: Final = 256  # documents verified between two looks at the clock
 
 
@@ -77,7 +79,7 @@ class Evaluation:
         self._snapshot = snapshot
         self._until = time.monotonic() + deadline_s
 
-    def of_kinds(self, predicate: Predicate, kinds: tuple[layout.Kind, ...]) -> BitMap:
+    def of_kinds(self, predicate: Predicate, kinds: tuple[Kind, ...]) -> BitMap:
         """The documents of some kinds for which the predicate is true."""
         universe = BitMap()
         for kind in kinds:
@@ -143,9 +145,9 @@ class Evaluation:
         if not parts:
             # RFC 4511 wants at least one; what real clients send without one matches nothing and is no error.
             return Truth(BitMap(), within)
-        if like.field not in GRAM_FIELDS:
+        candidates = within & self._snapshot.posting("kinds", _MAILBOXES)
+        if like.field not in GRAM_FIELDS or len(candidates) < len(within):
             return Truth(within & self._scan(like.field, initial, middle, final), BitMap())
-        candidates = within
         for gram in sorted({gram for part in parts for gram in _grams(part)}, key=len, reverse=True):
             candidates = candidates & self._snapshot.posting("grams", layout.term_key(like.field, gram))
             if not candidates:

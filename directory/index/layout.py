@@ -14,7 +14,7 @@ hundred in order" is: the first hundred of the rest in id order, merged by order
 | `kinds`     | kind number                        | posting: all documents of the kind                           |
 | `present`   | field number                       | posting: documents in which the field has a value            |
 | `terms`     | field number, folded value         | posting                                                      |
-| `grams`     | field number, 1 to 3 folded letters | posting: documents with a value that contains the gram      |
+| `grams`     | field number, 1 to 3 folded letters | posting: mailboxes with a value that contains the gram      |
 | `words`     | word class, word                   | posting: documents with that word                            |
 | `sounds`    | word class, phonetic key           | the words that sound so, separated by spaces                 |
 """
@@ -62,7 +62,8 @@ GRAM_FIELDS: Final[frozenset[Field]] = frozenset(
         Field.CITY,
     }
 )
-"""Fields that people search by infix: they have grams; on the others `Like` scans the field's terms."""
+"""Fields that people search by infix: in mailboxes, which mail clients ask for so, they have grams; on other fields and
+in other kinds of document `Like` scans the field's terms."""
 
 WORD_CLASSES: Final[Mapping[str, int]] = {
     "name": 1,  # family and given names

@@ -35,9 +35,10 @@ def gram_keys(field: Field, values: Iterable[str]) -> Iterator[PostingKey]:
 
 def all_keys(prepared: Prepared) -> set[PostingKey]:
     keys = set(plain_keys(prepared))
-    for field, values in prepared.document.values.items():
-        if field in GRAM_FIELDS:
-            keys.update(gram_keys(field, values))
+    if prepared.document.kind is Kind.MAILBOX:
+        for field, values in prepared.document.values.items():
+            if field in GRAM_FIELDS:
+                keys.update(gram_keys(field, values))
     return keys
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import threading
 import time
 from collections.abc import Iterator
@@ -66,7 +65,7 @@ class Snapshot:
             if not cursor.set_range(prefix):
                 return
             for key, value in cursor:
-                if not bytes(key[: len(prefix)]) == prefix:
+                if bytes(key[: len(prefix)]) != prefix:
                     return
                 yield bytes(key), value
 
@@ -160,8 +159,3 @@ class Index:
             raise Unavailable("the index cannot be opened", fr="l'index ne peut pas être ouvert") from error
         # The old environment stays open for answers under way; it is released with its last reference.
         self._environment, self._build, self._memory = environment, build, {}
-
-
-def map_size_of(path: Path) -> int:
-    """The bytes an index takes on disk."""
-    return sum(os.stat(file).st_size for file in path.rglob("data.mdb"))

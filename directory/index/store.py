@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import json
-import os
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -45,8 +44,9 @@ class Environment:
         self.lmdb.close()
 
 
-def open_environment(folder: Path, map_bytes: int, *, write: bool = False) -> Environment:
-    """Open one build's environment."""
+def open_environment(folder: Path, map_bytes: int, *, write: bool = False, fresh: bool = False) -> Environment:
+    """Open one build's environment; `fresh` is for filling one that nobody reads yet: straight into the map, synced once
+    at the end."""
     env = lmdb.open(
         str(folder),
         map_size=map_bytes,
@@ -54,8 +54,9 @@ def open_environment(folder: Path, map_bytes: int, *, write: bool = False) -> En
         max_readers=_READERS,
         readonly=not write,
         readahead=False,
-        # Thread-local reader slots would tie an answer to the thread that began it.
-        max_spare_txns=8,
+        writemap=fresh,
+        sync=not fresh,
+        max_spare_txns=8,  # ended read transactions are kept for the next answers
     )
     # Slots of readers that were killed would keep old pages from being reused.
     env.reader_check()
@@ -66,7 +67,7 @@ def open_environment(folder: Path, map_bytes: int, *, write: bool = False) -> En
 def current_build(path: Path) -> Path | None:
     """The build being served; None when there is none yet."""
     try:
-        return path / os.readlink(path / CURRENT)
+        return path / (path / CURRENT).readlink()
     except OSError:
         return None
 

@@ -1,4 +1,4 @@
-"""What people write every day for the words of the register: each folded word with the dictionary words it stands for."""
+"""What people write every day for the words of the register: folded words, with the dictionary's words they mean."""
 
 from __future__ import annotations
 

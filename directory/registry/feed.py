@@ -26,7 +26,7 @@ CREATE TEMP TABLE touched (
 
 # What a structure is named by in mailbox rows: FINESS of the site or of the legal entity, SIRET, or the technical
 # identifier without its letter (R + RPPS-rang, C + ADELI-rang).
-ORGANIZATION_NAMES: Final = "ARRAY[o.finess, o.legal_entity_finess, o.siret, substr(o.key, 2)]"
+_ORGANIZATION_NAMES: Final = "ARRAY[o.finess, o.legal_entity_finess, o.siret, substr(o.key, 2)]"
 
 _EXPANSIONS: Final = (
     # persons → their mailboxes
@@ -48,7 +48,7 @@ _EXPANSIONS: Final = (
     # structures → mailboxes that name them
     f"""
     SELECT 'mailbox', h.address_key FROM touched t JOIN organization o ON o.key = t.key
-    JOIN mailbox_holder h ON h.organization_identifier = ANY ({ORGANIZATION_NAMES})
+    JOIN mailbox_holder h ON h.organization_identifier = ANY ({_ORGANIZATION_NAMES})
     WHERE t.kind = 'organization' AND t.direct AND h.organization_identifier <> ''
     """,
     # mailboxes → their holders

@@ -24,7 +24,6 @@ from directory.model import (
     Organization,
     Practitioner,
 )
-from directory.registry.feed import ORGANIZATION_NAMES
 
 _BATCH: Final = 5000  # rows fetched at a time
 _CACHED_ORGANIZATIONS: Final = 50_000
@@ -68,6 +67,12 @@ _ORGANIZATION_KEY: Final = """
     WHEN 'RPPS_RANG' THEN (SELECT key FROM organization WHERE key = 'R' || organization_identifier)
     WHEN 'ADELI_RANG' THEN (SELECT key FROM organization WHERE key = 'C' || organization_identifier)
     END AS organization_key
+"""
+# What a structure is named by in mailbox rows; joined by equality, which an index or a hash can serve.
+_ORGANIZATION_IDENTIFIERS: Final = """
+    SELECT o.key, v.identifier FROM organization o
+    CROSS JOIN LATERAL (VALUES (o.finess), (o.legal_entity_finess), (o.siret), (substr(o.key, 2))) AS v (identifier)
+    WHERE {where}
 """
 _TRUSTED: Final = "EXISTS (SELECT FROM trusted_domain d WHERE d.domain = m.domain)"
 
@@ -196,13 +201,13 @@ class Assembler:
         where = selection.where
         mailboxes = self._grouped(
             f"""
-            SELECT DISTINCT ON (o.key COLLATE "C", m.kind, m.address_key COLLATE "C")
-                   o.key, m.address, m.kind, h.organization_name, h.service, m.paperless, {_TRUSTED}
-            FROM organization o
-            JOIN mailbox_holder h ON h.organization_identifier = ANY ({ORGANIZATION_NAMES})
+            SELECT DISTINCT ON (key COLLATE "C", m.kind, m.address_key COLLATE "C")
+                   key, m.address, m.kind, h.organization_name, h.service, m.paperless, {_TRUSTED}
+            FROM ({_ORGANIZATION_IDENTIFIERS.format(where=where("o.key"))}) AS named (key, identifier)
+            JOIN mailbox_holder h ON h.organization_identifier = named.identifier
             JOIN mailbox m USING (address_key)
-            WHERE {where("o.key")} AND h.organization_identifier <> '' AND m.kind <> 'PER'
-            ORDER BY o.key COLLATE "C", m.kind DESC, m.address_key COLLATE "C", h.digest
+            WHERE named.identifier <> '' AND m.kind <> 'PER'
+            ORDER BY key COLLATE "C", m.kind DESC, m.address_key COLLATE "C", h.digest
             """,
             selection,
         )

@@ -66,7 +66,7 @@ class Structure:
 def communes() -> Weighted[Place]:
     """Real communes, weighted by their population."""
     table = importlib.resources.files("importers.synthetic") / "communes.csv"
-    with table.open(encoding="utf-8", newline="") as file:
+    with table.open(encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     return Weighted([(Place(r["code"], r["name"], r["postal_code"]), max(1, int(r["population"]))) for r in rows])
 
