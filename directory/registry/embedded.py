@@ -23,6 +23,7 @@ import shutil
 import stat
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO, Final
@@ -33,6 +34,7 @@ log = logging.getLogger("annuaire.postgres")
 
 _NOBODY: Final = 65534
 _USER: Final = "postgres"
+_SETTLE_S: Final = 8.0  # the time the processes of a killed server may take to go
 _NAMESPACE: Final = ("unshare", "--user", f"--map-user={_NOBODY}", f"--map-group={_NOBODY}")
 _CAPABLE: Final = (
     "setpriv",
@@ -142,15 +144,34 @@ class Embedded:
         _private_folder(self._sockets)
         if not (self._data / "PG_VERSION").exists():
             self._create()
-        # A postmaster that died leaves its pid file; if another program now has its number, pg_ctl would believe it.
+        deadline = time.monotonic() + _SETTLE_S
+        while True:
+            try:
+                self._launch()
+                return
+            except Unavailable:
+                # The processes of a server that was killed take a moment to go; only then does PostgreSQL let another
+                # one have the data. It knows by the pid file: that is removed last, when nothing else has helped.
+                if time.monotonic() > deadline:
+                    if not self._remove_recycled_pid():
+                        raise
+                    self._launch()
+                    return
+                time.sleep(0.2)
+
+    def _launch(self) -> None:
+        log_file = self._folder / "postgres.log"
+        self._run("pg_ctl", "--pgdata", str(self._data), "--wait", "--timeout=60", "--log", str(log_file),
+                  "--options", f"-k {self._sockets}", "start")  # fmt: skip
+
+    def _remove_recycled_pid(self) -> bool:
+        """Remove the pid file of a server that died when another program has its number by now."""
+        pid_file = self._data / "postmaster.pid"
         with contextlib.suppress(OSError, ValueError, IndexError):
-            pid_file = self._data / "postmaster.pid"
             if not _is_postgres(int(pid_file.read_text().splitlines()[0])):
                 pid_file.unlink()
-        log_file = self._folder / "postgres.log"
-        options = f"-k {self._sockets}"
-        self._run("pg_ctl", "--pgdata", str(self._data), "--wait", "--timeout=60", "--log", str(log_file),
-                  "--options", options, "start")  # fmt: skip
+                return True
+        return False
 
     def _create(self) -> None:
         # Beside, then renamed: a killed first start leaves nothing half made.

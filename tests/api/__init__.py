@@ -1,0 +1,1 @@
+"""Behaviour of api, in sentences."""

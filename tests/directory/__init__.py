@@ -1,0 +1,1 @@
+"""Behaviour of directory, in sentences."""

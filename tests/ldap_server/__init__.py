@@ -1,0 +1,1 @@
+"""Behaviour of ldap_server, in sentences."""

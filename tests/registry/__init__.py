@@ -1,0 +1,1 @@
+"""Behaviour of registry, in sentences."""
