@@ -184,13 +184,13 @@ class Searcher:
                 return Answer([], messages.NO_SUCH_OBJECT, matched=self.tree.base)
             if search.scope == dit.ONE:
                 return Answer([], messages.SUCCESS)
-            asked = And((Is(Field.KEY, address), search.filter))
+            asked = And((Is(Field.MAIL, address), search.filter))
             page = snapshot.find(Query(predicate=asked, limit=1, deadline_s=self._time_limit_s))
             return Answer(self._entries(message_id, selection, page.matches), messages.SUCCESS)
 
     @staticmethod
     def _document(snapshot: Snapshot, address: str) -> StoredDocument | None:
-        page = snapshot.find(Query(predicate=Is(Field.KEY, address), limit=1))
+        page = snapshot.find(Query(predicate=Is(Field.MAIL, address), limit=1))
         return page.matches[0].document if page.matches else None
 
     def compare(self, name: Name, predicate: Predicate, present: Predicate) -> int:
@@ -202,7 +202,7 @@ class Searcher:
             if self._document(snapshot, address) is None:
                 return messages.NO_SUCH_OBJECT
             for asked, code in ((predicate, messages.COMPARE_TRUE), (present, messages.COMPARE_FALSE)):
-                if snapshot.find(Query(predicate=And((Is(Field.KEY, address), asked)), limit=1)).matches:
+                if snapshot.find(Query(predicate=And((Is(Field.MAIL, address), asked)), limit=1)).matches:
                     return code
         return messages.NO_SUCH_ATTRIBUTE
 

@@ -7,25 +7,26 @@ only ever appends. The result is made beside the index being served and swapped 
 
 from __future__ import annotations
 
+import contextlib
 import heapq
 import multiprocessing
 import os
 import pickle
 import tempfile
 from array import array
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from itertools import chain, groupby
+from itertools import chain, groupby, islice
 from operator import itemgetter
 from pathlib import Path
-from typing import IO, Any, Final, Protocol
+from typing import IO, Any, Final, Protocol, TypeVar
 
 from pyroaring import BitMap
 
 from directory.index import layout, store
 from directory.index.documents import Prepared, gram_values, prepare
-from directory.index.layout import DATABASES, GRAM_FIELDS
+from directory.index.layout import GRAM_FIELDS
 from directory.model import Kind, Record, RegisterState
 from directory.query import Field
 from directory.source import Register
@@ -33,7 +34,11 @@ from directory.text import phonetic
 
 _CHUNK: Final = 25_000  # documents prepared before they are spooled
 _BLOCK: Final = 2_000  # postings pickled together
-_DATABASE_NUMBER: Final = {name: number for number, name in enumerate(DATABASES)}
+POSTINGS: Final = ("grams", "terms", "words", "present", "kinds")  # the slow ones first
+
+Task = TypeVar("Task")
+Result = TypeVar("Result")
+Range = tuple[Register, str, Kind, str, str | None, Path]
 
 
 class BuildProgress(Protocol):
@@ -44,12 +49,16 @@ class BuildProgress(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """What a worker leaves on disk: bodies one after the other, and sorted postings of places in this chunk."""
+    """What a worker leaves on disk: bodies one after the other, and per database the sorted postings of places in this
+    chunk (`postings`)."""
 
     path: Path
     orders: list[bytes]
     keys: list[bytes]  # record keys
     sizes: list[int]  # bytes of each body
+
+    def postings(self, database: str) -> Path:
+        return self.path.with_suffix(f".{database}")
 
 
 def build_index(
@@ -80,49 +89,60 @@ def build_locked(
     """As `build_index`, for who already is the only writer."""
     store.remove_leftovers(path)
     build = store.new_build(path)
-    with tempfile.TemporaryDirectory(prefix="build-spool-", dir=path) as spool:
+    with tempfile.TemporaryDirectory(prefix="build-spool-", dir=path) as name, _team(workers) as team:
+        spool = Path(name)
         with register.open() as source:
             state = source.state
+            pinned = source.pin()
             tasks = [
-                (register, source_pin, kind, first, end, Path(spool))
-                for source_pin in [source.pin()]
+                (register, pinned, kind, first, end, spool)
                 for kind in Kind
-                for first, end in source.partitions(kind, 2 * (workers or os.cpu_count() or 1))
+                for first, end in source.partitions(kind, 2 * team.size)
             ]
-            chunks = _prepare_all(tasks, workers or os.cpu_count() or 1, progress)
-        _write(build, map_bytes, chunks, state, progress)
+            chunks = _prepare_all(tasks, team, progress)
+        _write(build, map_bytes, chunks, spool, state, team, progress)
     store.swap_in(path, build)
     store.write_seen(path, state.revision)
     return state
 
 
-def _prepare_all(tasks: list[Any], workers: int, progress: BuildProgress | None) -> list[Chunk]:
+@dataclass(frozen=True, slots=True)
+class _Team:
+    """Worker processes, or this process alone."""
+
+    size: int
+    pool: ProcessPoolExecutor | None
+
+    def map(self, work: Callable[[Task], Result], tasks: list[Task]) -> Iterator[Result]:
+        """The results in the tasks' order; all tasks start at once."""
+        return map(work, tasks) if self.pool is None else self.pool.map(work, tasks)
+
+
+@contextlib.contextmanager
+def _team(workers: int | None) -> Iterator[_Team]:
+    size = workers or os.cpu_count() or 1
+    if size == 1:
+        yield _Team(1, None)
+        return
+    # Spawned, not forked: this process has connections and threads that a fork would copy half of.
+    with ProcessPoolExecutor(size, mp_context=multiprocessing.get_context("spawn")) as pool:
+        yield _Team(size, pool)
+
+
+def _prepare_all(tasks: list[Range], team: _Team, progress: BuildProgress | None) -> list[Chunk]:
     if progress:
         progress.stage("preparing documents", len(tasks))
     chunks: list[Chunk] = []
-    if workers == 1 or len(tasks) <= 1:
-        for task in tasks:
-            chunks += _prepare_range(*task)
-            if progress:
-                progress.advance()
-        return chunks
-    # Spawned, not forked: this process has connections and threads that a fork would copy half of.
-    with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
-        for found in pool.map(_prepare_task, tasks):
-            chunks += found
-            if progress:
-                progress.advance()
+    for found in team.map(_prepare_range, tasks):
+        chunks += found
+        if progress:
+            progress.advance()
     return chunks
 
 
-def _prepare_task(task: Any) -> list[Chunk]:
-    return _prepare_range(*task)
-
-
-def _prepare_range(
-    register: Register, pinned: str, kind: Kind, first: str, end: str | None, spool: Path
-) -> list[Chunk]:
+def _prepare_range(task: Range) -> list[Chunk]:
     """Prepare the documents of one key range."""
+    register, pinned, kind, first, end, spool = task
     chunks: list[Chunk] = []
     with register.open(pinned) as source:
         records = source.read_range(kind, first, end)
@@ -172,33 +192,34 @@ class _Spooler:
 
     def spool(self, folder: Path) -> Chunk:
         number, name = tempfile.mkstemp(dir=folder)
-        path = Path(name)
         with os.fdopen(number, "wb") as file:
             file.writelines(self._bodies)
-        ordered = sorted(self._postings())
-        with path.with_suffix(".postings").open("wb") as file:
-            for start in range(0, len(ordered), _BLOCK):
-                pickle.dump(ordered[start : start + _BLOCK], file, pickle.HIGHEST_PROTOCOL)
-        return Chunk(path, self._orders, self._keys, [len(body) for body in self._bodies])
+        chunk = Chunk(Path(name), self._orders, self._keys, [len(body) for body in self._bodies])
+        for database in POSTINGS:
+            _dump(chunk.postings(database), sorted(self._postings(database)))
+        return chunk
 
-    def _postings(self) -> Iterator[tuple[int, bytes, array[int]]]:
-        """Every posting of the chunk; the keys are those of `postings.all_keys` (a test compares)."""
-        kinds, present, terms, grams, words = (
-            _DATABASE_NUMBER[name] for name in ("kinds", "present", "terms", "grams", "words")
-        )
-        for kind, places in self._kinds.items():
-            yield kinds, bytes([layout.KIND_NUMBER[kind]]), array("I", places)
-        for field, values in self._values.items():
-            everywhere = sorted({place for places in values.values() for place in places})
-            yield present, bytes([layout.FIELD_NUMBER[field]]), array("I", everywhere)
-            for value, places in values.items():
-                yield terms, layout.term_key(field, value), array("I", places)
-        for field, values in self._infixes.items():
-            for gram, places in _grams(values).items():
-                yield grams, layout.term_key(field, gram), array("I", places)
-        for word_class, found in self._words.items():
-            for word, places in found.items():
-                yield words, layout.word_key(word_class, word), array("I", places)
+    def _postings(self, database: str) -> Iterator[tuple[bytes, array[int]]]:
+        """The chunk's postings in one database; the keys are those of `postings.all_keys` (a test compares)."""
+        if database == "kinds":
+            for kind, places in self._kinds.items():
+                yield bytes([layout.KIND_NUMBER[kind]]), array("I", places)
+        elif database == "present":
+            for field, values in self._values.items():
+                everywhere = sorted({place for places in values.values() for place in places})
+                yield bytes([layout.FIELD_NUMBER[field]]), array("I", everywhere)
+        elif database == "terms":
+            for field, values in self._values.items():
+                for value, places in values.items():
+                    yield layout.term_key(field, value), array("I", places)
+        elif database == "grams":
+            for field, values in self._infixes.items():
+                for gram, places in _grams(values).items():
+                    yield layout.term_key(field, gram), array("I", places)
+        else:
+            for word_class, found in self._words.items():
+                for word, places in found.items():
+                    yield layout.word_key(word_class, word), array("I", places)
 
 
 def _enter(found: dict[str, list[int]], values: Iterable[str], place: int) -> None:
@@ -223,20 +244,32 @@ def _grams(values: Mapping[str, list[int]]) -> dict[str, list[int]]:
 
 
 def _write(
-    build: Path, map_bytes: int, chunks: list[Chunk], state: RegisterState, progress: BuildProgress | None
+    build: Path,
+    map_bytes: int,
+    chunks: list[Chunk],
+    spool: Path,
+    state: RegisterState,
+    team: _Team,
+    progress: BuildProgress | None,
 ) -> None:
     ids = _hand_out_ids(chunks)
+    # The workers merge postings while this process writes the documents.
+    merges = team.map(_merge, [(database, chunks, ids, spool) for database in POSTINGS])
     environment = store.open_environment(build, map_bytes, write=True, fresh=True)
     try:
         with environment.lmdb.begin(write=True) as txn:
             put = _Appender(txn, environment.databases)
+            total = sum(len(chunk.orders) for chunk in chunks)
             if progress:
-                progress.stage("writing documents", sum(len(chunk.orders) for chunk in chunks))
+                progress.stage("writing documents", total)
             _write_documents(put, chunks, ids, progress)
             if progress:
-                progress.stage("writing postings")
-            _write_postings(put, chunks, ids)
-            total = sum(len(chunk.orders) for chunk in chunks)
+                progress.stage("writing postings", len(POSTINGS))
+            for merged in merges:
+                for database, file in merged:
+                    put(database, _load(file))
+                if progress:
+                    progress.advance()
             txn.put(layout.META_NEXT_ID, layout.id_key(total), db=environment.databases["meta"])
             store.write_state(txn, environment, state)
         environment.lmdb.sync(True)
@@ -305,37 +338,52 @@ def _offsets(sizes: list[int]) -> Iterator[int]:
         at += size
 
 
-def _write_postings(put: _Appender, chunks: list[Chunk], ids: list[array[int]]) -> None:
+def _merge(task: tuple[str, list[Chunk], list[array[int]], Path]) -> list[tuple[str, Path]]:
+    """Merge the chunks' postings of one database into one sorted file of what LMDB will hold; for words also the file
+    of their sounds."""
+    database, chunks, ids, spool = task
     sounds: dict[bytes, list[str]] = {}
-    streams = [_read_postings(chunk, found) for chunk, found in zip(chunks, ids, strict=True)]
-    # Without a key function: tuples compare by database and key first, and far faster so.
-    merged = heapq.merge(*streams)
+    streams = [_placed(chunk.postings(database), found) for chunk, found in zip(chunks, ids, strict=True)]
 
-    def pairs(of_database: Iterable[tuple[int, bytes, list[int]]], *, words: bool) -> Iterator[tuple[bytes, bytes]]:
-        for key, same in groupby(of_database, key=itemgetter(1)):
-            found = [places for _, _, places in same]
-            if words:
+    def pairs() -> Iterator[tuple[bytes, bytes]]:
+        # Merged without a key function: tuples compare by key first, and far faster so.
+        for key, same in groupby(heapq.merge(*streams), key=itemgetter(0)):
+            found = [places for _, places in same]
+            if database == "words":
                 note_sound(sounds, key)
             if len(found) == 1 and len(found[0]) == 1:
                 yield key, layout.id_key(found[0][0])
             else:
                 yield key, layout.encode_posting(BitMap(chain.from_iterable(found)))
 
-    for number, of_database in groupby(merged, key=itemgetter(0)):
-        put(DATABASES[number], pairs(of_database, words=DATABASES[number] == "words"))
-    put("sounds", ((key, " ".join(sorted(words)).encode()) for key, words in sorted(sounds.items())))
+    files = [(database, spool / f"{database}.merged")]
+    _dump(files[0][1], pairs())
+    if database == "words":
+        files.append(("sounds", spool / "sounds.merged"))
+        _dump(files[1][1], ((key, " ".join(sorted(words)).encode()) for key, words in sorted(sounds.items())))
+    return files
 
 
-def _read_postings(chunk: Chunk, ids: array[int]) -> Iterator[tuple[int, bytes, list[int]]]:
-    path = chunk.path.with_suffix(".postings")
+def _placed(path: Path, ids: array[int]) -> Iterator[tuple[bytes, list[int]]]:
+    """A chunk's postings with the ids of its places."""
+    for key, places in _load(path):
+        yield key, [ids[place] for place in places]
+
+
+def _dump(path: Path, pairs: Iterable[tuple[bytes, Any]]) -> None:
+    iterator = iter(pairs)
+    with path.open("wb") as file:
+        while block := list(islice(iterator, _BLOCK)):
+            pickle.dump(block, file, pickle.HIGHEST_PROTOCOL)
+
+
+def _load(path: Path) -> Iterator[tuple[bytes, Any]]:
     with path.open("rb") as file:
         while True:
             try:
-                block = pickle.load(file)  # noqa: S301 - our own spool, in a private folder, written a moment ago
+                yield from pickle.load(file)  # noqa: S301 - our own spool, in a private folder, written a moment ago
             except EOFError:
                 break
-            for database, key, places in block:
-                yield database, key, [ids[place] for place in places]
     path.unlink()
 
 

@@ -124,9 +124,10 @@ def words_of(kind: Kind, values: Mapping[Field, Sequence[str]]) -> dict[str, fro
         split = {word for value in texts for word in words(value)}
         if split:
             found[word_class] = frozenset(split)
-    whole = {value for field in _IDENTIFIER_FIELDS for value in values.get(field, ())}
-    locals_ = {address.partition("@")[0] for address in values.get(Field.MAIL, ())}
-    found["identifier"] = frozenset(whole | locals_ | {word for local in locals_ for word in words(local)})
+    # The parts of addresses; identifiers and addresses themselves are looked up in their own fields.
+    parts = {word for address in values.get(Field.MAIL, ()) for word in words(address.partition("@")[0])}
+    if parts:
+        found["identifier"] = frozenset(parts)
     return found
 
 
@@ -140,15 +141,6 @@ _WORD_FIELDS: Final[Mapping[str, tuple[Field, ...]]] = {
     "place": (Field.CITY, Field.POSTAL_CODE, Field.DEPARTMENT, Field.DEPARTMENT_CODE),
     "profession": (Field.TITLE, Field.SPECIALTY),
 }
-_IDENTIFIER_FIELDS: Final = (
-    Field.MAIL,
-    Field.IDENTIFIER,
-    Field.NATIONAL_ID,
-    Field.FINESS,
-    Field.SIRET,
-    Field.ORGANIZATION_IDENTIFIER,
-    Field.KEY,
-)
 
 
 # -- mailboxes ---------------------------------------------------------------------------------------------------------
@@ -227,7 +219,6 @@ def _mailbox(record: Mailbox) -> Prepared:
         for field in _ENTRY_FIELDS
         if (present := values.of(field))
     )
-    values.add(Field.KEY, key)
     document = Document(
         kind=Kind.MAILBOX,
         key=key,
@@ -354,7 +345,6 @@ def _practitioner(record: Practitioner) -> Prepared:
     values.add(Field.IDENTIFIER, record.identifier)
     values.add(Field.IDENTIFIER_TYPE, record.identifier_type)
     values.add(Field.NATIONAL_ID, record.national_id)
-    values.add(Field.KEY, record.national_id)
     for exercise in record.exercises:
         values.add(Field.PROFESSION, exercise.profession.code)
         values.add(Field.TITLE, exercise.profession.label)

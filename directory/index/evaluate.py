@@ -197,6 +197,10 @@ class Evaluation:
             for word_class in ("name", "identifier"):
                 for _, posting in self._snapshot.scan("words", layout.word_key(word_class, word)):
                     begins |= layout.decode_posting(posting)
+            if not begins & found:
+                # Not a word of a name or of an address: perhaps an identifier.
+                for _, posting in self._snapshot.scan("terms", layout.term_key(Field.IDENTIFIER, word)):
+                    begins |= layout.decode_posting(posting)
             found = found & begins
         return found
 

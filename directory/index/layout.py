@@ -70,7 +70,7 @@ WORD_CLASSES: Final[Mapping[str, int]] = {
     "structure": 2,  # structure and service names
     "place": 3,  # town, département, postal code
     "profession": 4,  # profession and specialty labels
-    "identifier": 5,  # RPPS, ADELI, FINESS, SIRET, addresses and their parts
+    "identifier": 5,  # the parts of addresses; identifiers and addresses themselves are terms of their fields
 }
 
 _ID: Final = struct.Struct(">I")

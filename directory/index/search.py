@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import reduce
 from typing import TYPE_CHECKING, Any, Final
@@ -37,7 +37,18 @@ if TYPE_CHECKING:
 
 _BUCKET: Final = 300  # documents scored
 _BEGINNINGS: Final = 400  # words taken for one prefix and class
+_GIVEN_UP: Final = 0.3  # what is left of the weight of a word that fits nobody who fits the others
 _THRESHOLD: Final = 0.5
+IDENTIFIERS: Final = (
+    Field.MAIL,
+    Field.IDENTIFIER,
+    Field.NATIONAL_ID,
+    Field.FINESS,
+    Field.SIRET,
+    Field.ORGANIZATION_IDENTIFIER,
+    Field.KEY,
+)
+_IDENTIFIER_LETTERS: Final = 4  # identifiers are looked for from here on
 _WORDS: Final = 12  # words of a query that are looked at
 _QUALITY: Final = {"exact": 1.0, "synonym": 0.95, "prefix": 0.9, "sound": 0.82, "typo": 0.85, "two typos": 0.7}
 _CLASS_OF: Final[Mapping[Field, str]] = {
@@ -56,9 +67,10 @@ _CLASS_OF: Final[Mapping[Field, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Meaning:
-    """A dictionary word that a typed word may stand for."""
+    """A dictionary word, or an identifier, that a typed word may stand for; `word_class` is then the identifier's
+    field."""
 
-    word_class: str
+    word_class: str | Field
     word: str
     how: str
 
@@ -66,13 +78,18 @@ class Meaning:
     def quality(self) -> float:
         return _QUALITY[self.how]
 
+    def documents(self, snapshot: Snapshot) -> BitMap:
+        if isinstance(self.word_class, Field):
+            return snapshot.posting("terms", layout.term_key(self.word_class, self.word))
+        return snapshot.posting("words", layout.word_key(self.word_class, self.word))
+
 
 @dataclass(slots=True)
 class Asked:
     """One typed word: what it may mean, and the documents that hold any of that."""
 
     word: str
-    meanings: dict[tuple[str, str], Meaning] = field(default_factory=dict)
+    meanings: dict[tuple[str | Field, str], Meaning] = field(default_factory=dict)
     exact: BitMap = field(default_factory=BitMap)
     any: BitMap = field(default_factory=BitMap)
     weight: float = 1.0
@@ -96,6 +113,9 @@ def search(snapshot: Snapshot, query: TextQuery) -> Page:
     for one in asked:
         one.weight = math.log(1 + total / (1 + len(one.any & allowed)))
     bucket, given_up = _collect(snapshot, asked, allowed)
+    for one in asked:
+        if one.word in given_up:
+            one.weight *= _GIVEN_UP
     if query.explain:
         steps.append({"step": "intersect", "documents": len(bucket), "given up": " ".join(given_up)})
     matches = _scored(snapshot, asked, bucket, query.explain, until)
@@ -151,7 +171,7 @@ def _expand(snapshot: Snapshot, word: str, *, last: bool) -> Asked:
         if known is None or known.quality < meaning.quality:
             asked.meanings[key] = meaning
     for meaning in asked.meanings.values():
-        documents = snapshot.posting("words", layout.word_key(meaning.word_class, meaning.word))
+        documents = meaning.documents(snapshot)
         asked.any |= documents
         if meaning.how in ("exact", "synonym"):
             asked.exact |= documents
@@ -170,6 +190,13 @@ def _same(snapshot: Snapshot, word: str, classes: Sequence[str]) -> Iterator[Mea
 def _beginning(snapshot: Snapshot, word: str, classes: Sequence[str], *, last: bool) -> Iterator[Meaning]:
     if len(word) < 3 and not last:
         return
+    if len(word) >= _IDENTIFIER_LETTERS:
+        for on in IDENTIFIERS:
+            for count, (key, _) in enumerate(snapshot.scan("terms", layout.term_key(on, word))):
+                if count >= _BEGINNINGS:
+                    break
+                found = key[1:].decode(errors="ignore")
+                yield Meaning(on, found, "exact" if found == word else "prefix")
     for name in classes:
         for count, (key, _) in enumerate(snapshot.scan("words", layout.word_key(name, word))):
             if count >= _BEGINNINGS:
@@ -244,7 +271,8 @@ def _scored(
 
 def _score(document: layout.StoredDocument, asked: Sequence[Asked]) -> tuple[float, dict[str, float | str]]:
     values = document.values()
-    words = words_of(document.kind, values)
+    words: dict[str | Field, Collection[str]] = dict(words_of(document.kind, values))
+    words.update((on, values[on]) for on in IDENTIFIERS if on in values)
     why: dict[str, float | str] = {}
     reached = full = 0.0
     used: set[str] = set()
@@ -267,8 +295,8 @@ def _score(document: layout.StoredDocument, asked: Sequence[Asked]) -> tuple[flo
                 used.add(best.word)
         else:
             why[one.word] = f"absent, weight {weight:.2f}"
-    names = words.get("name", frozenset())
-    unasked = 0.02 * min(3, len(names - used)) if used else 0.05
+    names = words.get("name", ())
+    unasked = 0.02 * min(3, len(set(names) - used)) if used else 0.05
     reachable = 0.01 if values.get(Field.MAIL) else 0.0
     score = max(0.0, min(1.0, reached / full * 0.99 - unasked + reachable)) if full else 0.0
     why["names not asked for"] = -unasked

@@ -1,0 +1,79 @@
+"""What a predicate means, in plain Python over one document's values: written apart from the index, to judge it."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+
+from directory.query import And, Anything, AtLeast, AtMost, Field, Has, Is, Like, Not, Or, Predicate, Undefined
+
+Values = Mapping[Field, Sequence[str]]
+TIMED = (Field.CREATED, Field.MODIFIED)
+
+
+def plain(text: str) -> str:
+    """Letters without accents, ligatures or case; typographic apostrophes and hyphens straight."""
+    text = text.replace("œ", "oe").replace("Œ", "oe").replace("’", "'").replace("‐", "-")
+    decomposed = unicodedata.normalize("NFD", text.lower())
+    return "".join(char for char in decomposed if unicodedata.category(char) != "Mn")
+
+
+def single(text: str) -> str:
+    return re.sub(r" +", " ", plain(text)).strip(" ")
+
+
+def truth(predicate: Predicate, values: Values) -> bool | None:
+    """True, False, or None for undefined (RFC 4511 section 4.5.1.7)."""
+    if isinstance(predicate, And):
+        found = [truth(part, values) for part in predicate.parts]
+        return False if any(one is False for one in found) else (None if None in found else True)
+    if isinstance(predicate, Or):
+        found = [truth(part, values) for part in predicate.parts]
+        return True if any(one is True for one in found) else (None if None in found else False)
+    if isinstance(predicate, Not):
+        inner = truth(predicate.part, values)
+        return None if inner is None else not inner
+    if isinstance(predicate, Anything):
+        return True
+    if isinstance(predicate, Undefined):
+        return None
+    assert not isinstance(predicate, str)
+    held = values.get(predicate.field, ())  # type: ignore[union-attr]
+    if isinstance(predicate, Has):
+        return bool(held)
+    if isinstance(predicate, Is):
+        return any(single(value) == single(predicate.value) for value in held)
+    if isinstance(predicate, Like):
+        return like(predicate, held)
+    if isinstance(predicate, AtLeast | AtMost):
+        asked = moment(predicate.value) if predicate.field in TIMED else None
+        if asked is None:
+            return None
+        moments = [found for value in held if (found := moment(value)) is not None]
+        if isinstance(predicate, AtLeast):
+            return any(found >= asked for found in moments)
+        return any(found <= asked for found in moments)
+    raise AssertionError(predicate)
+
+
+def like(predicate: Like, held: Sequence[str]) -> bool | None:
+    """A regular expression of the parts: an independent way to say substrings."""
+    initial = re.sub(r" +", " ", plain(predicate.initial or "")).lstrip(" ")
+    final = re.sub(r" +", " ", plain(predicate.final or "")).rstrip(" ")
+    middle = [re.sub(r" +", " ", plain(part)) for part in predicate.middle]
+    if not (initial or final or any(middle)):
+        return None
+    pattern = ".*".join([re.escape(initial), *map(re.escape, middle), re.escape(final)])
+    return any(re.fullmatch(pattern, single(value), re.DOTALL) for value in held)
+
+
+def moment(text: str) -> datetime | None:
+    """The GeneralizedTime values that these tests use."""
+    for form in ("%Y%m%d%H%M%S%z", "%Y%m%d%H%z"):
+        try:
+            return datetime.strptime(text.upper().replace("Z", "+0000"), form).astimezone(UTC)
+        except ValueError:
+            continue
+    return None

@@ -1,0 +1,85 @@
+"""A register over plain records: what the index is tested on where PostgreSQL does not matter."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+from directory.index.documents import key_of, record_kind
+from directory.model import Changes, Kind, Record, RegisterState
+from directory.source import Listener, RecordSource
+
+Key = tuple[Kind, str]
+
+
+@dataclass
+class RegisterOfRecords:
+    """Implements `directory.source.Register`; `commit` is a new revision."""
+
+    records: dict[Key, Record] = field(default_factory=dict)
+    revisions: list[frozenset[Key]] = field(default_factory=list)
+    epoch: str = "00000000-0000-0000-0000-000000000001"
+
+    @classmethod
+    def of(cls, records: Iterable[Record]) -> RegisterOfRecords:
+        register = cls()
+        register.commit(records)
+        return register
+
+    def commit(self, changed: Iterable[Record] = (), removed: Collection[Key] = ()) -> None:
+        touched = set(removed)
+        for key in removed:
+            self.records.pop(key, None)
+        for record in changed:
+            key = (record_kind(record), key_of(record))
+            self.records[key] = record
+            touched.add(key)
+        self.revisions.append(frozenset(touched))
+
+    @property
+    def state(self) -> RegisterState:
+        return RegisterState(epoch=self.epoch, revision=len(self.revisions), as_of=None, committed_at=None)
+
+    @contextlib.contextmanager
+    def open(self, pinned: str | None = None) -> Iterator[RecordSource]:
+        yield _Source(replace(self, records=dict(self.records), revisions=list(self.revisions)))
+
+    @contextlib.contextmanager
+    def listen(self) -> Iterator[Listener]:
+        raise NotImplementedError
+        yield
+
+
+@dataclass
+class _Source:
+    register: RegisterOfRecords
+
+    @property
+    def state(self) -> RegisterState:
+        return self.register.state
+
+    def _sorted(self, kind: Kind) -> list[tuple[str, Record]]:
+        return sorted((key, record) for (found, key), record in self.register.records.items() if found is kind)
+
+    def partitions(self, kind: Kind, parts: int) -> Sequence[tuple[str, str | None]]:
+        keys = [key for key, _ in self._sorted(kind)]
+        if not keys:
+            return []
+        cuts = sorted({keys[len(keys) * part // parts] for part in range(1, parts)} - {keys[0]})
+        return list(zip(["", *cuts], [*cuts, None], strict=True))
+
+    def read_range(self, kind: Kind, first: str, end: str | None) -> Iterator[Record]:
+        return (record for key, record in self._sorted(kind) if key >= first and (end is None or key < end))
+
+    def read(self, kind: Kind, keys: Collection[str]) -> Iterator[Record]:
+        return (self.register.records[kind, key] for key in keys if (kind, key) in self.register.records)
+
+    def changes(self, epoch: str, revision: int) -> Changes:
+        if epoch != self.register.epoch or revision > self.state.revision:
+            return Changes(state=self.state, reset=True)
+        keys = frozenset[Key]().union(*self.register.revisions[revision:])
+        return Changes(state=self.state, keys=keys)
+
+    def pin(self) -> str:
+        return "now"

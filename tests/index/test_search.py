@@ -1,0 +1,167 @@
+"""Search and ranking, in sentences a doctor would say."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+
+import pytest
+
+from directory import text
+from directory.index.reader import Snapshot
+from directory.model import Address, Coded, Exercise, Expertise, Holder, Kind, Mailbox, Practitioner, Record
+from directory.query import Field, Like, Near, Query, Resolves, TextQuery
+from tests.index.register_of_records import RegisterOfRecords
+from tests.index.test_index import made
+
+_AT = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
+_PROFESSIONS = {"10": "Médecin", "70": "Masseur-Kinésithérapeute", "60": "Infirmier"}
+
+
+def person(
+    number: int, family: str, given: str, city: str, profession: str = "10", specialty: str | None = None
+) -> list[Record]:
+    identifier = f"1099000{number:04d}"
+    coded = Coded(code=profession, label=_PROFESSIONS[profession])
+    expertises = (Expertise(type=None, expertise=Coded(code="SM54", label=specialty)),) if specialty else ()
+    department = Coded(code="69", label="Rhône")
+    holder = Holder(
+        identifier_type="8",
+        identifier=identifier,
+        national_id="8" + identifier,
+        family_name=family,
+        given_name=given,
+        profession=coded,
+        address=Address(city=city, postal_code="69003", department=department),
+    )
+    address = f"box{number}@medecin.mssante.fr"
+    return [
+        Practitioner(
+            national_id="8" + identifier,
+            identifier_type="8",
+            identifier=identifier,
+            family_name=family,
+            given_name=given,
+            exercises=(Exercise(profession=coded, category=None, expertises=expertises),),
+        ),
+        Mailbox(address=address, kind="PER", holders=(holder,), expertises=expertises, created_at=_AT, modified_at=_AT),
+    ]
+
+
+PEOPLE = [
+    *person(1, "LEFEBVRE", "Philippe", "LYON"),
+    *person(2, "MARTIN", "Sophie", "LYON", "70"),
+    *person(3, "MARTINEAU", "Paul", "VILLEURBANNE"),
+    *person(4, "SAINT-MARTIN", "Luc", "BRON"),
+    *person(5, "DURAND", "Martine", "LYON"),
+    *person(6, "D'ARVILLERS-QUESNOY", "Maëlle", "LYON", "10", "Médecine générale"),
+    *person(7, "THIBAULT", "Jean-René", "MARSEILLE", "60"),
+    *person(8, "DEMARTINI", "Anne", "LYON"),
+    *person(9, "ŒUVRARD", "Noël", "BELLEY", "70"),
+]
+
+
+@pytest.fixture(scope="module")
+def snapshot(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Snapshot]:
+    index = made(RegisterOfRecords.of(PEOPLE), tmp_path_factory.mktemp("index"))
+    with index.read() as opened:
+        yield opened
+
+
+def names(snapshot: Snapshot, typed: str) -> list[str]:
+    page = snapshot.search(TextQuery(text=typed, kinds=(Kind.MAILBOX,)))
+    return [match.document.values((Field.SN,))[Field.SN][0] for match in page.matches]
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("lefebvre", "lefebvre"),
+        ("LEFÈBVRE", "lefebvre"),  # accents and case
+        ("lefevre", "lefebvre"),  # by ear
+        ("lefbvre", "lefebvre"),  # a letter missing
+        ("leffebvre", "lefebvre"),  # a letter doubled
+        ("lefebrve", "lefebvre"),  # two letters swapped
+        ("lefebvte", "lefebvre"),  # a neighbouring key
+        ("filippe lefebvre", "lefebvre"),
+        ("philippe lefebvre", "lefebvre"),
+        ("lefebvre philippe lyon", "lefebvre"),  # words in any order
+        ("martin kine", "martin"),  # an everyday word
+        ("tibo marseille", "thibault"),  # phonetics
+        ("quesnoy", "d'arvillers-quesnoy"),  # half of a compound name
+        ("darvillers", "d'arvillers-quesnoy"),  # without the apostrophe
+        ("arvillers generaliste", "d'arvillers-quesnoy"),
+        ("oeuvrard", "oeuvrard"),  # a ligature
+        ("10990000007", "thibault"),
+        ("box9@medecin.mssante.fr", "oeuvrard"),
+        ("lefeb", "lefebvre"),  # still typing
+        ("thibault 13", "thibault"),  # a word that does not fit is given up
+    ],
+)
+def test_what_is_typed_finds_who_is_meant_first(snapshot: Snapshot, typed: str, meant: str) -> None:
+    assert names(snapshot, typed)[:1] == [meant]
+
+
+def test_nonsense_finds_nobody(snapshot: Snapshot) -> None:
+    assert names(snapshot, "xqzwvj") == []
+
+
+def test_a_search_explains_each_step_and_each_part_of_a_score(snapshot: Snapshot) -> None:
+    page = snapshot.search(TextQuery(text="lefevre lyon", explain=True))
+    assert [step["step"] for step in page.steps] == ["collect", "collect", "intersect"]
+    assert page.matches[0].why is not None
+    assert "lefebvre" in str(page.matches[0].why["lefevre"])
+
+
+def test_a_person_is_not_shown_twice_for_having_a_mailbox(snapshot: Snapshot) -> None:
+    page = snapshot.search(TextQuery(text="10990000001"))
+    assert len({match.document.kind for match in page.matches}) == len(page.matches)
+
+
+def test_martin_gives_martin_then_compounds_then_given_names_then_beginnings_then_the_rest(snapshot: Snapshot) -> None:
+    page = snapshot.find(Query(predicate=Like(Field.CN, middle=("martin",))))
+    found = [match.document.values((Field.SN,))[Field.SN][0] for match in page.matches]
+    assert found == ["martin", "saint-martin", "martineau", "durand", "demartini"]
+
+
+def test_the_first_hundred_are_the_same_whatever_the_limit(snapshot: Snapshot) -> None:
+    asked = Like(Field.CN, middle=("a",))
+    whole = [match.document.key for match in snapshot.find(Query(predicate=asked)).matches]
+    for limit in range(1, len(whole)):
+        page = snapshot.find(Query(predicate=asked, limit=limit))
+        assert [match.document.key for match in page.matches] == whole[:limit]
+        assert not page.complete
+
+
+def test_nearly_equal_includes_what_sounds_alike_and_typos(snapshot: Snapshot) -> None:
+    for typed in ("lefevre", "lefebre", "LEFEBVRE"):
+        page = snapshot.find(Query(predicate=Near(Field.SN, typed)))
+        assert [match.document.key for match in page.matches] == ["box1@medecin.mssante.fr"]
+
+
+def test_an_ambiguous_name_is_resolved_by_the_beginnings_of_words(snapshot: Snapshot) -> None:
+    page = snapshot.find(Query(predicate=Resolves("lef phil")))
+    assert [match.document.key for match in page.matches] == ["box1@medecin.mssante.fr"]
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("lefevre", "lefebvre"),
+        ("philippe", "filippe"),
+        ("thibault", "tibault"),
+        ("renault", "reno"),
+        ("moreau", "moro"),
+        ("dupont", "dupond"),
+        ("sylvie", "silvie"),
+        ("leclercq", "leclerc"),
+        ("christophe", "kristof"),
+    ],
+)
+def test_words_that_sound_alike_share_their_key(one: str, other: str) -> None:
+    assert text.phonetic(one) == text.phonetic(other)
+
+
+@pytest.mark.parametrize(("one", "other"), [("martin", "morton"), ("bernard", "renard"), ("petit", "patou")])
+def test_words_that_sound_apart_do_not(one: str, other: str) -> None:
+    assert text.phonetic(one) != text.phonetic(other)
