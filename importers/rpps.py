@@ -105,8 +105,11 @@ def _with_key(batch: Batch, job: Job | None) -> Batch:
 class Reader(Protocol):
     """Reads one of the files: sums up its lines per key, then stages the lines of changed keys."""
 
-    file: Extract
-    sources: tuple[Source, ...]
+    @property
+    def file(self) -> Extract: ...
+
+    @property
+    def sources(self) -> tuple[Source, ...]: ...
 
     @property
     def rows(self) -> int: ...

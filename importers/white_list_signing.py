@@ -13,8 +13,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import NameOID
 from lxml import etree
-from signxml.algorithms import CanonicalizationMethod
-from signxml.algorithms import SignatureConstructionMethod as methods
+from signxml.algorithms import CanonicalizationMethod, SignatureConstructionMethod
 from signxml.signer import XMLSigner
 
 NAMESPACE: Final = "https://listeblanche.mssante.fr/schema"
@@ -72,7 +71,7 @@ def signed_white_list(
 ) -> bytes:
     """The signed XML: enveloped signature, exclusive canonicalization, rsa-sha256 (DOMAIN section 10)."""
     signer = XMLSigner(
-        method=methods.enveloped,
+        method=SignatureConstructionMethod.enveloped,
         signature_algorithm="rsa-sha256",
         digest_algorithm="sha256",
         c14n_algorithm=CanonicalizationMethod.EXCLUSIVE_XML_CANONICALIZATION_1_0,
@@ -84,7 +83,7 @@ def signed_white_list(
 
 def white_list_tree(entries: Sequence[tuple[str, str, str]], generated_at: dt.datetime) -> etree._Element:
     """The list without its signature."""
-    root = etree.Element(f"{{{NAMESPACE}}}ListeBlancheMSSante", nsmap={None: NAMESPACE})
+    root = etree.Element(f"{{{NAMESPACE}}}ListeBlancheMSSante", nsmap={None: NAMESPACE})  # type: ignore[dict-item]
     moment = f"{generated_at.astimezone(dt.UTC):%Y-%m-%dT%H:%M:%SZ}"
     etree.SubElement(root, f"{{{NAMESPACE}}}DateDeGeneration").text = moment
     listed = etree.SubElement(root, f"{{{NAMESPACE}}}ListeDomaines")

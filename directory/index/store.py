@@ -45,8 +45,8 @@ class Environment:
 
 
 def open_environment(folder: Path, map_bytes: int, *, write: bool = False, fresh: bool = False) -> Environment:
-    """Open one build's environment; `fresh` is for filling one that nobody reads yet: straight into the map, synced once
-    at the end."""
+    """Open one build's environment; `fresh` is for filling one that nobody reads yet: straight into the map, synced
+    once at the end."""
     env = lmdb.open(
         str(folder),
         map_size=map_bytes,

@@ -107,7 +107,8 @@ class Assembler:
             "SELECT a.national_id, a.profession, a.category, a.practice_mode, a.sector, a.role, a.activity_genre, "
             f"a.pharmacy_section, a.registration_authority, {_ORGANIZATION_COLUMNS} "
             "FROM activity a LEFT JOIN organization o ON o.key = a.organization_key "
-            f'WHERE {where("a.national_id")} ORDER BY a.national_id COLLATE "C", (o.key IS NULL), o.name, o.key, a.digest',
+            f"WHERE {where('a.national_id')} "
+            'ORDER BY a.national_id COLLATE "C", (o.key IS NULL), o.name, o.key, a.digest',
             selection,
         )
         diplomas = self._grouped(

@@ -145,14 +145,14 @@ def show_run(database: Database, run_id: int) -> Run:
             raise NotFound(f"there is no run {run_id}")
         of_run = rejected_line.c.run_id == run_id
         reasons = connection.execute(
-            select(rejected_line.c.reason, func.count().label("count")).where(of_run).group_by(rejected_line.c.reason)
+            select(rejected_line.c.reason, func.count().label("number")).where(of_run).group_by(rejected_line.c.reason)
         )
         lines = connection.execute(
             select(rejected_line).where(of_run).order_by(rejected_line.c.file, rejected_line.c.line).limit(_SAMPLE)
         )
         return _run(
             row,
-            rejected={row.reason: row.count for row in reasons},
+            rejected={row.reason: row.number for row in reasons},
             lines=[RejectedLine(file=r.file, line=r.line, reason=r.reason, raw=bytes(r.raw)) for r in lines],
         )
 

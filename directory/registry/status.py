@@ -42,7 +42,8 @@ def counts(database: Database) -> dict[str, int]:
     """Rows per record table, and distinct trusted domains."""
     with database.reading() as connection:
         found = {
-            table.name: connection.execute(select(func.count()).select_from(table)).scalar_one() for table in _COUNTED
+            str(table.name): connection.execute(select(func.count()).select_from(table)).scalar_one()
+            for table in _COUNTED
         }
         found["trusted_domain"] = connection.execute(
             select(func.count(trusted_domain.c.domain.distinct()))

@@ -27,7 +27,8 @@ _OPEN_MAILBOX: Final = 0.0006
 _PROFESSION_DOMAINS: Final = {
     "10": "medecin", "21": "pharmacien", "60": "infirmier", "50": "sage-femme", "40": "chirurgien-dentiste",
     "70": "masseur-kinesitherapeute", "80": "pedicure-podologue", "91": "orthophoniste", "93": "psychologue",
-    "92": "orthoptiste", "94": "ergotherapeute", "95": "dieteticien", "96": "psychomotricien", "28": "opticien-lunetier",
+    "92": "orthoptiste", "94": "ergotherapeute", "95": "dieteticien", "96": "psychomotricien",
+    "28": "opticien-lunetier",
 }  # fmt: skip
 _EQUIPPED: Final = {"10": 0.62, "21": 0.45, "60": 0.16, "50": 0.35, "40": 0.3, "70": 0.2, "86": 0.05}
 

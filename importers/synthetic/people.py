@@ -9,6 +9,7 @@ import functools
 import importlib.resources
 import math
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 from directory.text import fold
@@ -208,7 +209,7 @@ def _names(file: str) -> tuple[list[int], list[str]]:
 
 
 def _bearers(rank: int, known: list[tuple[int, float]]) -> float:
-    for (left, many), (right, few) in zip(known, known[1:], strict=False):
+    for (left, many), (right, few) in pairwise(known):
         if rank <= right and right > left:
             share = (math.log(rank) - math.log(left)) / (math.log(right) - math.log(left))
             return math.exp(math.log(many) + share * (math.log(few) - math.log(many)))

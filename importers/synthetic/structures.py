@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import functools
 import importlib.resources
+import re
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -102,7 +103,7 @@ def structure(seed: int, kind: str, number: int) -> Structure:
     has_finess = kind != "optician"
     siret = with_check_digit(siren + "0001")
     key = f"F{finess}" if has_finess else f"C{siret}"
-    slug = fold(name).replace(" ", "-").replace("'", "-")[:28].strip("-")
+    slug = re.sub("[^a-z0-9]+", "-", fold(name))[:28].strip("-")
     return Structure(
         key=key,
         name=name,

@@ -168,7 +168,7 @@ def test_absent_domains_are_removed_and_older_lists_refused(
     [
         (OPERATOR, "EXEMPLE", "399990001200017"),
         ('CN=a,OU=1330000001,O="C.H. DE  CADILLAC",ST=Gironde (33),C=FR', "C.H. DE  CADILLAC", "1330000001"),
-        ('CN=a,OU=1970000001,O=CENTRE HOSPITALIER "FRANCK-JOLY",ST=Guyane (973),C=FR', 'CENTRE HOSPITALIER "FRANCK-JOLY"', "1970000001"),
+        ('CN=a,OU=1970000001,O=CENTRE "FRANCK-JOLY",ST=Guyane (973),C=FR', 'CENTRE "FRANCK-JOLY"', "1970000001"),
         ("CN=a, OU=3111, O=DUPONT, DURAND ET CIE, L=Lyon, C=FR", "DUPONT, DURAND ET CIE", "3111"),
     ],
 )  # fmt: skip

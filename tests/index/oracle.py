@@ -7,7 +7,21 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
-from directory.query import And, Anything, AtLeast, AtMost, Field, Has, Is, Like, Not, Or, Predicate, Undefined
+from directory.query import (
+    And,
+    Anything,
+    AtLeast,
+    AtMost,
+    Field,
+    Has,
+    Is,
+    Like,
+    Not,
+    Or,
+    Predicate,
+    Resolves,
+    Undefined,
+)
 
 Values = Mapping[Field, Sequence[str]]
 TIMED = (Field.CREATED, Field.MODIFIED)
@@ -27,11 +41,11 @@ def single(text: str) -> str:
 def truth(predicate: Predicate, values: Values) -> bool | None:
     """True, False, or None for undefined (RFC 4511 section 4.5.1.7)."""
     if isinstance(predicate, And):
-        found = [truth(part, values) for part in predicate.parts]
-        return False if any(one is False for one in found) else (None if None in found else True)
+        parts = [truth(part, values) for part in predicate.parts]
+        return False if any(one is False for one in parts) else (None if None in parts else True)
     if isinstance(predicate, Or):
-        found = [truth(part, values) for part in predicate.parts]
-        return True if any(one is True for one in found) else (None if None in found else False)
+        parts = [truth(part, values) for part in predicate.parts]
+        return True if any(one is True for one in parts) else (None if None in parts else False)
     if isinstance(predicate, Not):
         inner = truth(predicate.part, values)
         return None if inner is None else not inner
@@ -39,8 +53,7 @@ def truth(predicate: Predicate, values: Values) -> bool | None:
         return True
     if isinstance(predicate, Undefined):
         return None
-    assert not isinstance(predicate, str)
-    held = values.get(predicate.field, ())  # type: ignore[union-attr]
+    held = values.get(predicate.field, ()) if not isinstance(predicate, Resolves) else ()
     if isinstance(predicate, Has):
         return bool(held)
     if isinstance(predicate, Is):

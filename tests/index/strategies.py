@@ -62,6 +62,7 @@ def _address(city: str | None) -> Address:
 
 _addresses = st.builds(_address, st.one_of(st.none(), st.sampled_from(CITIES)))
 _numbers = st.integers(1, 9)
+_DOMAINS = st.sampled_from(["a", "MEDECIN"])
 
 
 @st.composite
@@ -86,7 +87,7 @@ def mailboxes(draw: st.DrawFn) -> Mailbox:
     )
     moment = draw(st.sampled_from(MOMENTS))
     return Mailbox(
-        address=f"{draw(st.sampled_from(['', 'N', 'martin.']))}{number}@{draw(st.sampled_from(['a', 'MEDECIN']))}.mssante.fr",
+        address=f"{draw(st.sampled_from(['', 'N', 'martin.']))}{number}@{draw(_DOMAINS)}.mssante.fr",
         kind=kind,
         paperless=draw(st.sampled_from([None, True, False])),
         trusted=draw(st.booleans()),

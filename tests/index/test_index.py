@@ -38,7 +38,7 @@ def made(register: RegisterOfRecords, path: Path) -> Index:
 
 
 def keys(snapshot: Snapshot, predicate: Predicate, kinds: tuple[Kind, ...] = KINDS, **more: int) -> list[str]:
-    page = snapshot.find(Query(predicate=predicate, kinds=kinds, **{"limit": 1000, **more}))  # type: ignore[arg-type]
+    page = snapshot.find(Query(predicate=predicate, kinds=kinds, **{"limit": 1000, **more}))
     return [f"{match.document.kind}:{match.document.key}" for match in page.matches]
 
 
