@@ -16,8 +16,8 @@ from directory.index.build import build_index
 from directory.index.reader import Index
 from directory.model import Address, Organization, Record
 from directory.settings import Settings
+from tests.index.people import PEOPLE
 from tests.index.register_of_records import RegisterOfRecords
-from tests.index.test_search import PEOPLE
 
 _SITES: list[Record] = [
     Organization(

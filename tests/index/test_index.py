@@ -22,9 +22,10 @@ from directory.index.follow import Follower
 from directory.index.postings import all_keys
 from directory.index.reader import Index, Snapshot
 from directory.index.verify import verify
-from directory.model import Kind, Record
+from directory.model import Kind, Organization, Record
 from directory.query import Field, Has, Like, Not, Predicate, Query
 from tests.index import oracle
+from tests.index.people import PEOPLE
 from tests.index.register_of_records import RegisterOfRecords
 from tests.index.strategies import organizations, predicates, records
 
@@ -48,7 +49,7 @@ def folder() -> Iterator[Path]:
         yield Path(name)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(people=st.lists(records(), max_size=14), asked=st.lists(predicates(), min_size=6, max_size=6))
 def test_every_predicate_finds_exactly_what_plain_evaluation_finds(
     people: list[Record], asked: list[Predicate]
@@ -63,7 +64,7 @@ def test_every_predicate_finds_exactly_what_plain_evaluation_finds(
             assert len(found) == len(right)
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(
     first=st.lists(records(), max_size=10),
     changes=st.lists(st.tuples(st.lists(records(), max_size=4), st.integers(0, 30)), max_size=4),
@@ -130,10 +131,7 @@ def test_building_on_two_cores_makes_the_same_index(people: Sequence[Record]) ->
 
 
 def _few() -> RegisterOfRecords:
-    from hypothesis import find
-
-    people = find(st.lists(records(), min_size=6), lambda found: len({type(one) for one in found}) == 3)
-    return RegisterOfRecords.of(people)
+    return RegisterOfRecords.of([*PEOPLE, Organization(key="F699900011", name="CH DE VALMORIN", finess="699900011")])
 
 
 def test_two_processes_prepare_what_one_would(folder: Path) -> None:
