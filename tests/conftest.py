@@ -86,3 +86,25 @@ def filled(database: Database, invented: Path) -> Database:
     import_rpps(database, [invented], ImportOptions())
     import_mailboxes(database, [invented], ImportOptions())
     return database
+
+
+# The only reasons for which a test may be skipped: what it needs cannot be part of the project or of every machine.
+EXPECTED_SKIPS = (
+    "the field's sample files (../shared/domain) are not here",
+    "the client scripts (../shared/clients) are not here",
+    "python-ldap is not installed",
+    "ldapsearch (ldap-utils) is not installed",
+    "this machine has no IPv6 loopback",
+)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """A skip that nobody expects fails the run: a test that does not run proves nothing."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    skipped = reporter.stats.get("skipped", []) if reporter is not None else []
+    unexpected = [report for report in skipped if not any(reason in str(report.longrepr) for reason in EXPECTED_SKIPS)]
+    if unexpected:
+        names = ", ".join(report.nodeid for report in unexpected)
+        reporter.write_line(f"unexpected skips: {names}", red=True)
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
