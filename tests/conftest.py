@@ -104,7 +104,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
     skipped = reporter.stats.get("skipped", []) if reporter is not None else []
     unexpected = [report for report in skipped if not any(reason in str(report.longrepr) for reason in EXPECTED_SKIPS)]
-    if unexpected:
+    if unexpected and reporter is not None:
         names = ", ".join(report.nodeid for report in unexpected)
         reporter.write_line(f"unexpected skips: {names}", red=True)
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
