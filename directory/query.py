@@ -137,7 +137,8 @@ class Undefined:
 
 @dataclass(frozen=True, slots=True)
 class Resolves:
-    """Ambiguous name resolution (LDAP `(anr=…)`): every typed word begins a word of name, given name or address."""
+    """Ambiguous name resolution (LDAP `(anr=…)`): every typed word begins a word of name, given name or address, or an
+    identifier."""
 
     text: str
 

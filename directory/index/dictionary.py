@@ -26,17 +26,23 @@ _MEMORY: Final = "dictionary"
 
 @dataclass(frozen=True, slots=True)
 class Dictionary:
-    """Words by class, first letter and length."""
+    """Words by class, first letter and length; and by what follows their first letter."""
 
     revision: int
     read_at: float
     buckets: dict[tuple[str, str, int], list[str]]
+    tails: dict[tuple[str, str], list[str]]
 
     def within(self, word_class: str, word: str, edits: int) -> Iterator[tuple[str, int]]:
         """The words at most `edits` insertions, deletions, substitutions or swaps away, with their distance.
 
-        The first letter is rarely wrong: it is taken as typed, as its neighbour in a swap, or as missing.
+        The first letter is rarely wrong, and then it is mostly the only thing that is: it is taken as typed, as one
+        too many, as swapped with the second, or, with nothing else amiss, as another or as missing.
         """
+        for tail in (word, word[1:]):
+            for found in self.tails.get((word_class, tail), ()):
+                if found[0] not in word[:2]:
+                    yield found, 1
         firsts = dict.fromkeys((word[0], word[1]))
         for first in firsts:
             for length in range(max(1, len(word) - edits), len(word) + edits + 1):
@@ -52,13 +58,14 @@ def dictionary(snapshot: Snapshot) -> Dictionary:
     now = time.monotonic()
     if known is not None and (known.revision == snapshot.state.revision or now - known.read_at < _FRESH_S):
         return known
-    made = Dictionary(snapshot.state.revision, now, _read(snapshot))
+    made = _read(snapshot, now)
     snapshot.memory[_MEMORY] = made
     return made
 
 
-def _read(snapshot: Snapshot) -> dict[tuple[str, str, int], list[str]]:
+def _read(snapshot: Snapshot, now: float) -> Dictionary:
     buckets: dict[tuple[str, str, int], list[str]] = defaultdict(list)
+    tails: dict[tuple[str, str], list[str]] = defaultdict(list)
     for name, number in WORD_CLASSES.items():
         if name == "identifier":
             continue  # numbers and addresses are typed whole or in part, not misspelt
@@ -66,4 +73,5 @@ def _read(snapshot: Snapshot) -> dict[tuple[str, str, int], list[str]]:
             word = key[1:].decode(errors="ignore")
             if word.isalpha() and len(word) > 2:
                 buckets[name, word[0], len(word)].append(word)
-    return dict(buckets)
+                tails[name, word[1:]].append(word)
+    return Dictionary(snapshot.state.revision, now, dict(buckets), dict(tails))

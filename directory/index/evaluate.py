@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 from pyroaring import BitMap
@@ -87,6 +87,7 @@ class Evaluation:
         return self.truth(predicate, universe).true
 
     def truth(self, predicate: Predicate, within: BitMap) -> Truth:
+        self._check_time()
         match predicate:
             case Is(field, value):
                 return self._is(field, value, within)
@@ -169,15 +170,20 @@ class Evaluation:
     def _scan(self, field: Field, initial: str, middle: tuple[str, ...], final: str) -> BitMap:
         found = BitMap()
         for value, posting in self._terms(field, initial):
-            if matches_parts(value, initial, middle, final):
+            if value is None:
+                found |= self._verified(field, layout.decode_posting(posting), initial, middle, final)
+            elif matches_parts(value, initial, middle, final):
                 found |= layout.decode_posting(posting)
         return found
 
-    def _terms(self, field: Field, prefix: str = "") -> Iterator[tuple[str, memoryview]]:
-        for count, (key, posting) in enumerate(self._snapshot.scan("terms", layout.term_key(field, prefix))):
+    def _terms(self, field: Field, prefix: str = "") -> Iterator[tuple[str | None, memoryview]]:
+        """The field's values that begin with a prefix, with their documents; None for a value too long for its key,
+        which may begin otherwise and has to be read from the documents."""
+        beginning = layout.beginning_key(field, prefix)
+        for count, (key, posting) in enumerate(self._snapshot.scan("terms", beginning)):
             if count % _CHECK_EVERY == 0:
                 self._check_time()
-            yield key[1:].decode(errors="replace"), posting
+            yield None if layout.is_cut(key) else key[1:].decode(), posting
 
     # -- the rest ------------------------------------------------------------------------------------------------------
 
@@ -189,20 +195,25 @@ class Evaluation:
         return exact | near_documents(self._snapshot, field, value)
 
     def _resolves(self, value: str, within: BitMap) -> BitMap:
-        """Ambiguous name resolution: every word begins a word of the name, or of the address as typed."""
+        """Ambiguous name resolution: every word begins a word of the name or of the address, or an identifier."""
         words = text.words(value)
         found = within if words else BitMap()
         for word in words:
             begins = BitMap()
             for word_class in ("name", "identifier"):
-                for _, posting in self._snapshot.scan("words", layout.word_key(word_class, word)):
-                    begins |= layout.decode_posting(posting)
-            if not begins & found:
-                # Not a word of a name or of an address: perhaps an identifier.
-                for _, posting in self._snapshot.scan("terms", layout.term_key(Field.IDENTIFIER, word)):
-                    begins |= layout.decode_posting(posting)
+                begins |= self._beginning("words", layout.word_key(word_class, word))
+            if any(letter.isdigit() for letter in word):
+                begins |= self._beginning("terms", layout.beginning_key(Field.IDENTIFIER, word))
             found = found & begins
         return found
+
+    def _beginning(self, database: str, prefix: bytes) -> BitMap:
+        begins = BitMap()
+        for count, (_, posting) in enumerate(self._snapshot.scan(database, prefix)):
+            if count % _CHECK_EVERY == 0:
+                self._check_time()
+            begins |= layout.decode_posting(posting)
+        return begins
 
     def _ordered(self, field: Field, value: str, within: BitMap, holds: Callable[[datetime, datetime], bool]) -> Truth:
         asked = generalized_time(value) if field in ORDERED else None
@@ -210,7 +221,7 @@ class Evaluation:
             return Truth(BitMap(), within)
         found = BitMap()
         for stored, posting in self._terms(field):
-            moment = generalized_time(stored)
+            moment = generalized_time(stored) if stored is not None else None
             if moment is not None and holds(moment, asked):
                 found |= layout.decode_posting(posting)
         return Truth(within & found, BitMap())
@@ -258,15 +269,16 @@ def generalized_time(value: str) -> datetime | None:
     body = body.replace(",", ".")
     whole, _, fraction = body.partition(".")
     formats = {10: "%Y%m%d%H", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}
-    if len(whole) not in formats or not (whole + fraction).isdigit():
+    written = whole + fraction
+    if len(whole) not in formats or not (written.isascii() and written.isdigit()):
         return None
     offset = "+0000" if zone == "Z" else zone + ("00" if len(zone) == 3 else "")
+    unit = {10: 3600.0, 12: 60.0, 14: 1.0}[len(whole)]
     try:
         moment = datetime.strptime(whole + offset, formats[len(whole)] + "%z").astimezone(UTC)
+        return moment + timedelta(seconds=unit * float(f"0.{fraction}"))
     except (ValueError, OverflowError):
         return None
-    unit = {10: 3600.0, 12: 60.0, 14: 1.0}[len(whole)]
-    return moment if not fraction else datetime.fromtimestamp(moment.timestamp() + unit * float(f"0.{fraction}"), UTC)
 
 
 def _grams(part: str) -> list[str]:

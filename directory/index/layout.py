@@ -75,6 +75,7 @@ WORD_CLASSES: Final[Mapping[str, int]] = {
 
 _ID: Final = struct.Struct(">I")
 _MAX_KEY: Final = 500  # LMDB allows 511 bytes; longer values are cut and told apart by a digest
+_CUT: Final = _MAX_KEY - 17  # bytes of a cut key between its first byte and the digest
 
 
 def id_key(document_id: int) -> bytes:
@@ -95,6 +96,17 @@ def term_key(field: Field, value: str) -> bytes:
     return bounded(bytes([FIELD_NUMBER[field]]) + value.encode())
 
 
+def beginning_key(field: Field, prefix: str) -> bytes:
+    """What the keys in `terms` of all values that begin with `prefix` begin with; for a very long prefix, and for
+    values cut by `bounded`, other values' keys may begin so too."""
+    return bytes([FIELD_NUMBER[field]]) + prefix.encode()[:_CUT]
+
+
+def is_cut(key: bytes) -> bool:
+    """Whether a key may be that of a longer value, of which it tells the beginning only."""
+    return len(key) == _MAX_KEY
+
+
 def word_key(word_class: str, word: str) -> bytes:
     return bounded(bytes([WORD_CLASSES[word_class]]) + word.encode())
 
@@ -103,7 +115,7 @@ def bounded(key: bytes) -> bytes:
     """A key LMDB accepts, still unique for long values."""
     if len(key) <= _MAX_KEY:
         return key
-    return key[: _MAX_KEY - 16] + hashlib.blake2b(key, digest_size=16).digest()
+    return key[: _CUT + 1] + hashlib.blake2b(key, digest_size=16).digest()
 
 
 def encode_posting(ids: BitMap) -> bytes:

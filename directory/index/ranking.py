@@ -2,19 +2,24 @@
 
 A doctor who types "martin" sees first those whose surname is Martin, then those who bear Martin as one word of a
 compound name or as a given name, then surnames that begin so (Martineau), then given names that do (Martine), and last
-those that merely contain it somewhere, as in an address. Among equals, who can be reached comes before who cannot,
+those that merely contain it somewhere, as in an address. A structure called Martin is no surname: it comes after the
+people named so, before what merely contains it. Among equals, who can be reached comes before who cannot,
 persons before structures, then the alphabet; the record's key decides at last, so that repeats, pages and nodes agree.
 """
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterator
+from functools import reduce
 from typing import TYPE_CHECKING, Final
 
 from pyroaring import BitMap
 
 from directory import text
 from directory.index import layout
+from directory.index.layout import KIND_NUMBER
+from directory.model import Kind
 from directory.query import And, Field, Is, Like, Near, Or, Predicate, Resolves
 
 if TYPE_CHECKING:
@@ -65,24 +70,36 @@ def _classes(snapshot: Snapshot, predicate: Predicate) -> Iterator[BitMap]:
     asked = list(dict.fromkeys(_asserted(predicate)))
     if not asked:
         return
+    people = _people(snapshot)
+    named = [snapshot.posting("words", layout.word_key("name", word)) for word in asked]
     if len(asked) > 1:
-        every = [snapshot.posting("words", layout.word_key("name", word)) for word in asked]
-        together = every[0]
-        for found in every[1:]:
-            together = together & found
-        yield together
+        yield people & reduce(operator.and_, named)
     for word in asked:
-        yield snapshot.posting("terms", layout.term_key(Field.SN, word))
-    for word in asked:
-        yield snapshot.posting("words", layout.word_key("name", word))
+        yield people & snapshot.posting("terms", layout.term_key(Field.SN, word))
+    for found in named:
+        yield people & found
     for field in (Field.SN, Field.GIVEN_NAME):
         for word in asked:
-            yield _beginning(snapshot, field, word)
+            yield people & _beginning(snapshot, "terms", layout.beginning_key(field, word))
+    for word in asked:
+        # One half of a compound name begins so.
+        yield people & _beginning(snapshot, "words", layout.word_key("name", word))
+    for found in named:
+        yield found
 
 
-def _beginning(snapshot: Snapshot, field: Field, prefix: str) -> BitMap:
+def _people(snapshot: Snapshot) -> BitMap:
+    """Persons and their mailboxes: the surname of any other mailbox is the label of its structure."""
+    people = snapshot.posting("kinds", bytes([KIND_NUMBER[Kind.PRACTITIONER]]))
+    mailboxes = snapshot.posting("kinds", bytes([KIND_NUMBER[Kind.MAILBOX]]))
+    for mailbox_type in ("per", "cab"):
+        people |= mailboxes & snapshot.posting("terms", layout.term_key(Field.MAILBOX_TYPE, mailbox_type))
+    return people
+
+
+def _beginning(snapshot: Snapshot, database: str, prefix: bytes) -> BitMap:
     found = BitMap()
-    for count, (_, posting) in enumerate(snapshot.scan("terms", layout.term_key(field, prefix))):
+    for count, (_, posting) in enumerate(snapshot.scan(database, prefix)):
         if count >= _SCANNED:
             break
         found |= layout.decode_posting(posting)

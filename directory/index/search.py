@@ -208,7 +208,7 @@ def _misspelt(snapshot: Snapshot, word: str, classes: Sequence[str]) -> Iterator
     if len(word) < 3 or not word.isalpha():
         return
     sound = text.phonetic(word)
-    edits = 0 if len(word) < 4 else 1 if len(word) < 8 else 2
+    edits = 1 if len(word) < 8 else 2
     known = dictionary(snapshot)
     for name in classes:
         if name == "identifier":
@@ -218,7 +218,8 @@ def _misspelt(snapshot: Snapshot, word: str, classes: Sequence[str]) -> Iterator
             yield Meaning(name, other, "sound")
         if edits:
             for other, distance in known.within(name, word, edits):
-                if distance:
+                # Three letters are too few to change one; but a letter may be missing.
+                if distance and (len(word) > 3 or len(other) > 3):
                     yield Meaning(name, other, "typo" if distance == 1 else "two typos")
 
 
@@ -279,11 +280,9 @@ def _score(document: layout.StoredDocument, asked: Sequence[Asked]) -> tuple[flo
     for one in asked:
         weight = one.weight * (0.2 if one.optional else 1.0)
         full += weight
-        best = max(
-            (m for m in one.meanings.values() if m.word in words.get(m.word_class, ())),
-            key=lambda m: (m.quality, m.word_class == "name"),
-            default=None,
-        )
+        # By the document's few words, not by the hundreds that a beginning may mean.
+        meant = (one.meanings.get((held_as, held)) for held_as, several in words.items() for held in several)
+        best = max(filter(None, meant), key=_preferred, default=None)
         if best is not None:
             quality = best.quality
             if best.how == "prefix":
@@ -302,6 +301,11 @@ def _score(document: layout.StoredDocument, asked: Sequence[Asked]) -> tuple[flo
     why["names not asked for"] = -unasked
     why["reachable"] = reachable
     return score, why
+
+
+def _preferred(meaning: Meaning) -> tuple[float, bool, int, str, str]:
+    """The better explanation of a typed word: by quality, names first, shorter words first, then the alphabet."""
+    return meaning.quality, meaning.word_class == "name", -len(meaning.word), meaning.word, meaning.word_class
 
 
 def _without_doubles(matches: Sequence[Match]) -> list[Match]:

@@ -53,7 +53,9 @@ def truth(predicate: Predicate, values: Values) -> bool | None:
         return True
     if isinstance(predicate, Undefined):
         return None
-    held = values.get(predicate.field, ()) if not isinstance(predicate, Resolves) else ()
+    if isinstance(predicate, Resolves):
+        return resolves(predicate, values)
+    held = values.get(predicate.field, ())
     if isinstance(predicate, Has):
         return bool(held)
     if isinstance(predicate, Is):
@@ -80,6 +82,18 @@ def like(predicate: Like, held: Sequence[str]) -> bool | None:
         return None
     pattern = ".*".join([re.escape(initial), *map(re.escape, middle), re.escape(final)])
     return any(re.fullmatch(pattern, single(value), re.DOTALL) for value in held)
+
+
+def resolves(predicate: Resolves, values: Values) -> bool:
+    """Every typed word begins a word of a name or of an address, or a number."""
+    person = Field.IDENTIFIER in values or not values.get(Field.ORGANIZATION)
+    named = (Field.SN, Field.GIVEN_NAME) if person else (Field.SN, Field.ORGANIZATION)
+    texts = [value for field in named for value in values.get(field, ())]
+    texts += [value.partition("@")[0] for value in values.get(Field.MAIL, ())]
+    begun = [word for value in texts for word in re.findall(r"[^\W_]+", plain(value))]
+    begun += values.get(Field.IDENTIFIER, ())
+    typed = re.findall(r"[^\W_]+", plain(predicate.text))
+    return bool(typed) and all(any(word.startswith(one) for word in begun) for one in typed)
 
 
 def moment(text: str) -> datetime | None:

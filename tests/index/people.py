@@ -6,7 +6,7 @@ import datetime as dt
 
 from directory.model import Address, Coded, Exercise, Expertise, Holder, Mailbox, Practitioner, Record
 
-_AT = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
+AT = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
 _PROFESSIONS = {"10": "Médecin", "70": "Masseur-Kinésithérapeute", "60": "Infirmier"}
 
 
@@ -36,7 +36,7 @@ def person(
             given_name=given,
             exercises=(Exercise(profession=coded, category=None, expertises=expertises),),
         ),
-        Mailbox(address=address, kind="PER", holders=(holder,), expertises=expertises, created_at=_AT, modified_at=_AT),
+        Mailbox(address=address, kind="PER", holders=(holder,), expertises=expertises, created_at=AT, modified_at=AT),
     ]
 
 

@@ -30,6 +30,7 @@ from directory.query import (
     Not,
     Or,
     Predicate,
+    Resolves,
     Undefined,
 )
 
@@ -153,6 +154,7 @@ def leaves() -> st.SearchStrategy[Predicate]:
         st.builds(Has, st.sampled_from([*SEARCHED, Field.PAPERLESS])),
         st.builds(AtLeast, timed, st.sampled_from(_TIMES)),
         st.builds(AtMost, timed, st.sampled_from(_TIMES)),
+        st.builds(Resolves, st.sampled_from(["mar", "martin j", "le", "109", "saint martin", "clin", "n", ""])),
         st.just(Anything()),
         st.just(Undefined()),
     )

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from directory import text
 from directory.index.reader import Snapshot
-from directory.model import Kind
+from directory.model import Holder, Kind, Mailbox
 from directory.query import Field, Like, Near, Query, Resolves, TextQuery
-from tests.index.people import PEOPLE
+from tests.index.people import AT, PEOPLE
 from tests.index.register_of_records import RegisterOfRecords
 from tests.index.test_index import made
 
@@ -37,6 +38,9 @@ def names(snapshot: Snapshot, typed: str) -> list[str]:
         ("leffebvre", "lefebvre"),  # a letter doubled
         ("lefebrve", "lefebvre"),  # two letters swapped
         ("lefebvte", "lefebvre"),  # a neighbouring key
+        ("efebvre", "lefebvre"),  # the first letter missing
+        ("mefebvre", "lefebvre"),  # the first letter wrong
+        ("d'arvilers-uesnoy", "d'arvillers-quesnoy"),  # one typo in each half
         ("filippe lefebvre", "lefebvre"),
         ("philippe lefebvre", "lefebvre"),
         ("lefebvre philippe lyon", "lefebvre"),  # words in any order
@@ -78,6 +82,23 @@ def test_martin_gives_martin_then_compounds_then_given_names_then_beginnings_the
     assert found == ["martin", "saint-martin", "martineau", "durand", "demartini"]
 
 
+def test_a_structure_is_never_ranked_as_a_surname(tmp_path: Path) -> None:
+    structure = Holder(organization_name="MARTIN", organization_identifier_type="FINESS")
+    mailbox = Mailbox(address="a@a.mssante.fr", kind="ORG", holders=(structure,), created_at=AT, modified_at=AT)
+    with made(RegisterOfRecords.of([*PEOPLE, mailbox]), tmp_path).read() as opened:
+        page = opened.find(Query(predicate=Like(Field.CN, middle=("martin",))))
+        found = [match.document.key for match in page.matches]
+    boxes = {2: "martin", 4: "saint-martin", 3: "martineau", 5: "martine", 8: "demartini"}
+    people = [f"box{number}@medecin.mssante.fr" for number in boxes]
+    assert found == [*people[:4], "a@a.mssante.fr", people[4]]
+
+
+def test_a_half_of_a_name_that_begins_so_comes_before_an_infix(snapshot: Snapshot) -> None:
+    page = snapshot.find(Query(predicate=Like(Field.CN, middle=("marti",))))
+    found = [match.document.values((Field.SN,))[Field.SN][0] for match in page.matches]
+    assert found == ["martin", "martineau", "durand", "saint-martin", "demartini"]
+
+
 def test_the_first_hundred_are_the_same_whatever_the_limit(snapshot: Snapshot) -> None:
     asked = Like(Field.CN, middle=("a",))
     whole = [match.document.key for match in snapshot.find(Query(predicate=asked)).matches]
@@ -91,6 +112,11 @@ def test_nearly_equal_includes_what_sounds_alike_and_typos(snapshot: Snapshot) -
     for typed in ("lefevre", "lefebre", "LEFEBVRE"):
         page = snapshot.find(Query(predicate=Near(Field.SN, typed)))
         assert [match.document.key for match in page.matches] == ["box1@medecin.mssante.fr"]
+
+
+def test_a_letter_may_be_missing_from_a_short_given_name(snapshot: Snapshot) -> None:
+    page = snapshot.find(Query(predicate=Near(Field.GIVEN_NAME, "pul")))
+    assert [match.document.key for match in page.matches] == ["box3@medecin.mssante.fr"]
 
 
 def test_an_ambiguous_name_is_resolved_by_the_beginnings_of_words(snapshot: Snapshot) -> None:

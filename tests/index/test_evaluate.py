@@ -1,0 +1,67 @@
+"""What filters assert, at the edges of their values."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from directory.errors import TimeLimitExceeded
+from directory.index.evaluate import generalized_time
+from directory.model import Kind, Mailbox, Organization
+from directory.query import Field, Is, Like, Query, Resolves
+from tests.index.people import AT, PEOPLE
+from tests.index.register_of_records import RegisterOfRecords
+from tests.index.test_index import KINDS, made
+
+
+@pytest.mark.parametrize(
+    ("written", "moment"),
+    [
+        ("19900101000000Z", datetime(1990, 1, 1, tzinfo=UTC)),
+        ("199001010130Z", datetime(1990, 1, 1, 1, 30, tzinfo=UTC)),
+        ("1990010101.5Z", datetime(1990, 1, 1, 1, 30, tzinfo=UTC)),
+        ("19900101013000,25z", datetime(1990, 1, 1, 1, 30, 0, 250_000, tzinfo=UTC)),
+        ("19900101013000+0130", datetime(1990, 1, 1, tzinfo=UTC)),
+        ("1990010100-01", datetime(1990, 1, 1, 1, tzinfo=UTC)),
+    ],
+)
+def test_a_time_is_read_in_every_form_of_the_standard(written: str, moment: datetime) -> None:
+    assert generalized_time(written) == moment
+
+
+@pytest.mark.parametrize(
+    "written",
+    ["", "Z", "19900101000000", "19901301000000Z", "1990010100.²Z", "99991231235959.9999999Z", "00010101000000+0100"],
+)
+def test_what_is_no_time_is_none(written: str) -> None:
+    assert generalized_time(written) is None
+
+
+def test_a_value_longer_than_a_key_is_matched_to_its_end(tmp_path: Path) -> None:
+    shared = "CLINIQUE " + "é" * 600
+    structures = [Organization(key=f"F{end}", name=f"{shared} {end}") for end in ("NORD", "SUD")]
+    with made(RegisterOfRecords.of(structures), tmp_path).read() as snapshot:
+
+        def found(predicate: Is | Like) -> list[str]:
+            page = snapshot.find(Query(predicate=predicate, kinds=(Kind.ORGANIZATION,)))
+            return [match.document.key for match in page.matches]
+
+        assert found(Is(Field.ORGANIZATION, f"{shared} SUD")) == ["FSUD"]
+        assert found(Like(Field.ORGANIZATION, final=" sud")) == ["FSUD"]
+        assert found(Like(Field.ORGANIZATION, initial=f"{shared} n")) == ["FNORD"]
+        assert found(Like(Field.ORGANIZATION, initial="clinique")) == ["FNORD", "FSUD"]
+
+
+def test_a_number_resolves_whoever_else_bears_it_in_an_address(tmp_path: Path) -> None:
+    # What a filter says of one entry does not depend on the others.
+    namesake = Mailbox(address="10990000003@a.mssante.fr", kind="APP", created_at=AT, modified_at=AT)
+    with made(RegisterOfRecords.of([*PEOPLE, namesake]), tmp_path).read() as snapshot:
+        page = snapshot.find(Query(predicate=Resolves("10990000003")))
+        assert {match.document.key for match in page.matches} == {"box3@medecin.mssante.fr", namesake.address}
+
+
+def test_resolving_a_name_past_the_deadline_is_given_up(tmp_path: Path) -> None:
+    with made(RegisterOfRecords.of(PEOPLE), tmp_path).read() as snapshot, pytest.raises(TimeLimitExceeded):
+        snapshot.find(Query(predicate=Resolves("m"), kinds=KINDS, deadline_s=-1.0))
