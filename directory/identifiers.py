@@ -14,7 +14,7 @@ ADELI: Final = "0"
 MSSANTE_ADDRESS: Final = "10"
 
 _DIGITS: Final = re.compile(r"[0-9]+")
-_FINESS: Final = re.compile(r"(?:[0-9]{2}|2[AB])[0-9]{7}")
+_NINE: Final = re.compile(r"(?:[0-9]{2}|2[AB])[0-9]{7}")  # the letter is Corsica's
 _LA_POSTE: Final = "356000000"
 
 
@@ -33,14 +33,14 @@ def parse_national_id(text: str) -> NationalId | None:
     """Split a national identifier; None when the text is none. A type may have two digits (10, an MSSanté address)."""
     if text.startswith(MSSANTE_ADDRESS) and "@" in text:
         return NationalId(type=MSSANTE_ADDRESS, identifier=text[2:])
-    if len(text) > 1 and text[0] in "01345689":
+    if len(text) > 1 and text[0] in "012345689":
         return NationalId(type=text[0], identifier=text[1:])
     return None
 
 
 def luhn_ok(digits: str) -> bool:
     """Whether digits pass the Luhn check: every second one from the right doubled, sum divisible by 10."""
-    if not (digits.isascii() and _DIGITS.fullmatch(digits)):
+    if not _DIGITS.fullmatch(digits):
         return False
     total = 0
     for place, digit in enumerate(reversed(digits)):
@@ -55,16 +55,17 @@ def rpps_ok(text: str) -> bool:
 
 
 def adeli_ok(text: str) -> bool:
-    """9 characters; those of Corsica hold a letter, to which the Luhn check does not apply."""
-    return len(text) == 9 and (luhn_ok(text) or text[:2] in ("2A", "2B"))
+    """9 characters, département first; the Luhn check holds where all are digits."""
+    return _NINE.fullmatch(text) is not None and (text[1] in "AB" or luhn_ok(text))
 
 
 def finess_ok(text: str) -> bool:
     """9 characters, département first; the Luhn check holds where all are digits."""
-    return _FINESS.fullmatch(text) is not None and (text[:2] in ("2A", "2B") or luhn_ok(text))
+    return _NINE.fullmatch(text) is not None and (text[1] in "AB" or luhn_ok(text))
 
 
 def siren_ok(text: str) -> bool:
+    """9 digits that pass the Luhn check."""
     return len(text) == 9 and luhn_ok(text)
 
 

@@ -11,10 +11,11 @@ import functools
 import importlib.resources
 from collections.abc import Mapping
 from types import MappingProxyType
+from typing import Final
 
-from directory.text import fold
+from directory.text import words
 
-FRANCE = frozenset({"", "99000", "99100"})
+FRANCE: Final = frozenset({"", "99000", "99100"})
 """How the extracts write France: not at all, 99000, or as the COG does."""
 
 
@@ -41,58 +42,63 @@ def department_label(code: str) -> str | None:
 def department_of(commune: str | None, postal_code: str | None) -> str | None:
     """The département code, from the INSEE commune code, or failing that from the postal code.
 
-    Communes first, because some postal codes begin like another département (DOMAIN section 5); None for what is
-    neither, such as the postal codes of foreign addresses.
+    Communes first, because some postal codes begin like another département (DOMAIN section 5). None for what is
+    neither, such as the postal codes of foreign addresses, and for communes abroad (99…).
     """
     if commune and len(commune) == 5:
-        return _known(commune[:3]) if commune.startswith(("97", "98")) else _known(commune[:2])
+        found = _beginning(commune.upper())
+        if found or commune.startswith("99"):
+            return found
     if not postal_code or len(postal_code) != 5 or not (postal_code.isascii() and postal_code.isdigit()):
         return None
     if postal_code.startswith("20"):
         return "2A" if postal_code[2] in "01" else "2B"
-    if postal_code in _ISLANDS:
-        return _ISLANDS[postal_code]
-    return _known(postal_code[:3]) if postal_code.startswith(("97", "98")) else _known(postal_code[:2])
+    return _ISLANDS.get(postal_code) or _beginning(postal_code)
 
 
-_ISLANDS = {"97133": "977", "97150": "978"}
+_ISLANDS: Final = {"97133": "977", "97150": "978"}  # written like Guadeloupe's
 
 
-def _known(code: str) -> str | None:
-    return code if code in codes("departments") else None
+def _beginning(code: str) -> str | None:
+    found = code[:3] if code.startswith(("97", "98")) else code[:2]
+    return found if found in codes("departments") else None
 
 
-@functools.cache
 def department_code(text: str) -> str | None:
-    """The code of a département given as code or label, in any case and with or without accents."""
-    folded = fold(text)
+    """The code of a département given as code or label, in any case, with or without accents, hyphens and article."""
+    return _department_names().get(" ".join(words(text)))
+
+
+@functools.cache
+def _department_names() -> Mapping[str, str]:
+    names: dict[str, str] = {}
     for code, name in codes("departments").items():
-        if folded in (code.lower(), code.lstrip("0").lower(), fold(name)):
-            return code
-    return None
+        for written in (code, code.lstrip("0"), name, name.removeprefix("La ")):
+            names.setdefault(" ".join(words(written)), code)
+    return names
 
 
-@functools.cache
 def region_of(department: str) -> str | None:
-    """The label of the région a département lies in."""
-    for row in _rows("departments"):
-        if row["code"] == department:
-            return label("regions", row["region"])
-    return None
+    """The label of the région a département lies in; None for the overseas collectivities, which lie in none."""
+    region = _column("departments", "region").get(department)
+    return label("regions", region) if region else None
 
 
-@functools.cache
 def current_profession_code(code: str) -> str:
-    """Today's code for an ended one of the same name: the social professions 200-210 became 41-53 (DOMAIN 11.2)."""
-    rows = _rows("professions")
-    name = next((row["label"] for row in rows if row["code"] == code and row["ended"]), None)
-    return next((row["code"] for row in rows if row["label"] == name and not row["ended"]), code)
+    """Today's code for an ended one of the same name: the social professions 200-213 became 41-53 (DOMAIN 11.2)."""
+    return _successors().get(code, code)
 
 
 @functools.cache
-def expertise_type(code: str) -> str | None:
-    """The type (S, C, CAPA …) of a *savoir-faire* code, where its terminology names one."""
-    return next((row["type"] or None for row in _rows("expertises") if row["code"] == code), None)
+def _successors() -> Mapping[str, str]:
+    today = {row["label"]: row["code"] for row in _rows("professions") if not row["ended"]}
+    ended = (row for row in _rows("professions") if row["ended"])
+    return {row["code"]: today[row["label"]] for row in ended if row["label"] in today}
+
+
+@functools.cache
+def _column(list_name: str, column: str) -> Mapping[str, str]:
+    return {row["code"]: row[column] for row in _rows(list_name)}
 
 
 @functools.cache

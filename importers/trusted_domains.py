@@ -10,6 +10,7 @@ from typing import Any, Final
 import polars as pl
 
 from directory.errors import ImportRefused
+from directory.identifiers import finess_ok, siret_ok
 from directory.registry import loading
 from directory.registry.database import Database
 from directory.registry.loading import Merge, Plan
@@ -38,7 +39,7 @@ _OPERATOR_COLUMNS: Final = (
     "locality",
     "country",
 )
-_IDENTIFIER_TYPES: Final = {"1": "FINESS", "3": "SIRET"}
+_IDENTIFIERS: Final = {"1": ("FINESS", 9), "3": ("SIRET", 14)}
 
 
 def import_trusted_domains(
@@ -76,6 +77,7 @@ class WhiteListReading(pipeline.Reading):
         )
         self.as_of: dt.datetime = found.generated_at
         self._signed = found.signed
+        self._rejected = found.rejected
         self._rows = len(found.entries)
         self._domains = _domains(found.entries)
         self._operators = _operators(sorted({entry.operator_dn for entry in found.entries}))
@@ -84,6 +86,12 @@ class WhiteListReading(pipeline.Reading):
         job.stage(f"reading {self._path.name}")
         if not self._signed:
             job.warnings.append(f"{self._path.name}: the list is not signed; accepted on request")
+        doubtful = _doubtful(self._operators)
+        if doubtful:
+            some = ", ".join(doubtful[:3])
+            job.warnings.append(f"{len(doubtful)} operators' identifiers fail their check, kept as they are: {some}")
+        for line in self._rejected:
+            job.reject(line)
         job.rows["white list"] = self._rows
         job.sources.append(
             {
@@ -135,36 +143,48 @@ def _domains(entries: Sequence[Entry]) -> pl.DataFrame:
         {
             "domain": entry.domain,
             "operator_dn": entry.operator_dn,
-            "description": _plain(entry.description),
-            "responsible_contact": _plain(entry.responsible_contact),
-            "support_contact": _plain(entry.support_contact),
+            "description": entry.description,
+            "responsible_contact": entry.responsible_contact,
+            "support_contact": entry.support_contact,
             "updated_at": entry.updated_at.isoformat() if entry.updated_at else "",
         }
         for entry in latest.values()
     ]
-    return pl.DataFrame(rows, schema=dict.fromkeys(_DOMAIN_COLUMNS, pl.String()))
+    return _plain(pl.DataFrame(rows, schema=dict.fromkeys(_DOMAIN_COLUMNS, pl.String())))
 
 
 def _operators(dns: Sequence[str]) -> pl.DataFrame:
     rows: list[dict[str, Any]] = []
     for dn in dns:
         parts = parse_operator(dn)
-        unit = parts.get("OU", "")
+        kind, identifier = _identifier(parts.get("OU", ""))
         rows.append(
             {
                 "dn": dn,
                 "common_name": parts.get("CN", ""),
                 "organization_name": parts.get("O", ""),
-                # The digit of TRE_G07, then the number.
-                "identifier_type": _IDENTIFIER_TYPES.get(unit[:1], ""),
-                "identifier": unit[1:] if unit[:1] in _IDENTIFIER_TYPES else unit,
+                "identifier_type": kind,
+                "identifier": identifier,
                 "locality": parts.get("ST", "") or parts.get("L", ""),
                 "country": parts.get("C", ""),
             }
         )
-    return pl.DataFrame(rows, schema=dict.fromkeys(_OPERATOR_COLUMNS, pl.String()))
+    return _plain(pl.DataFrame(rows, schema=dict.fromkeys(_OPERATOR_COLUMNS, pl.String())))
 
 
-def _plain(text: str) -> str:
+def _identifier(unit: str) -> tuple[str, str]:
+    """Type and number out of an OU, which is a digit of TRE_G07 and the number; made-up ones have no type."""
+    kind, length = _IDENTIFIERS.get(unit[:1], ("", 0))
+    return (kind, unit[1:]) if kind and len(unit) == 1 + length else ("", unit)
+
+
+def _doubtful(operators: pl.DataFrame) -> list[str]:
+    """The operators' identifiers that fail the check of their type: worth a warning, never a refusal."""
+    checks = {"FINESS": finess_ok, "SIRET": siret_ok}
+    pairs = operators.select("identifier_type", "identifier").unique().sort("identifier").rows()
+    return [identifier for kind, identifier in pairs if kind and not checks[kind](identifier)]
+
+
+def _plain(frame: pl.DataFrame) -> pl.DataFrame:
     """Without the one sign that separates fields while staging."""
-    return text.replace("|", "/")
+    return frame.with_columns(pl.all().str.replace_all("|", "/", literal=True))

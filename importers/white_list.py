@@ -6,25 +6,29 @@ import base64
 import datetime as dt
 import importlib.resources
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.x509.oid import NameOID
 from lxml import etree
-from signxml.exceptions import InvalidInput as SignatureInputError
+from signxml.algorithms import DigestAlgorithm, SignatureMethod
 from signxml.exceptions import SignXMLException
 from signxml.verifier import SignatureConfiguration, XMLVerifier
 
 from directory.errors import ImportRefused
+from directory.registry.runs import RejectedLine
 
 NAMESPACE: Final = "https://listeblanche.mssante.fr/schema"
 _SIGNATURE: Final = "{http://www.w3.org/2000/09/xmldsig#}Signature"
-_CERTIFICATE: Final = ".//{http://www.w3.org/2000/09/xmldsig#}X509Certificate"
-_MOST_BYTES: Final = 64 * 2**20
+_CERTIFICATES: Final = ".//{http://www.w3.org/2000/09/xmldsig#}X509Certificate"
+_MOST_BYTES: Final = 64 * 2**20  # fifteen times the list of 2025
+_DOMAIN: Final = re.compile(r"(?=.{1,255}\Z)[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})+")
+
+_METHODS: Final = frozenset({SignatureMethod.RSA_SHA256, SignatureMethod.RSA_SHA384, SignatureMethod.RSA_SHA512})
+_DIGESTS: Final = frozenset({DigestAlgorithm.SHA256, DigestAlgorithm.SHA384, DigestAlgorithm.SHA512})
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +68,11 @@ class Entry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WhiteList:
+    """A list as it may be used: its entries, in its order, and those that could not be understood."""
+
     generated_at: dt.datetime
     entries: tuple[Entry, ...]
+    rejected: tuple[RejectedLine, ...]
     signed: bool
 
 
@@ -80,51 +87,83 @@ def read_white_list(
         ImportRefused: `wrong-file`, `truncated`, `unsigned`, `bad-signature`, `untrusted` or `expired`.
     """
     root = _parse(path)
-    signed = root.find(_SIGNATURE) is not None
-    if signed:
-        certificate = _certificate(path, root)
-        root = _verified(path, root, certificate)
-        _check_trust(path, certificate, trust)
+    first_line = _line(root)
+    signature = root.find(_SIGNATURE)
+    if signature is not None:
+        signer = _signer(path, signature)
+        root = _verified(path, root, signer)
+        authority = _authority(path, signer, trust)
         moment = _generated_at(path, root) if at_generation_date else now
-        _check_dates(path, certificate, moment)
+        _check_dates(path, signer, "the signer's", moment)
+        _check_dates(path, authority, "the authority's", moment)
     elif not allow_unsigned:
         raise ImportRefused(f"{path.name}: the list is not signed", reason="unsigned")
-    return WhiteList(generated_at=_generated_at(path, root), entries=tuple(_entries(path, root)), signed=signed)
+    # What was signed may begin on another line than the file did.
+    entries, rejected = _entries(path, root, first_line - _line(root))
+    return WhiteList(
+        generated_at=_generated_at(path, root), entries=entries, rejected=rejected, signed=signature is not None
+    )
 
 
 def _parse(path: Path) -> etree._Element:
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise ImportRefused(f"{path}: {(error.strerror or 'cannot be read').lower()}", reason="not-found") from error
-    if not data:
-        raise ImportRefused(f"{path.name}: the file is empty", reason="empty")
-    if len(data) > _MOST_BYTES:
-        raise ImportRefused(f"{path.name}: {len(data)} bytes are too many for a white list", reason="wrong-file")
-    # No entities, no outside reference, no network: nothing in the file is followed.
+    data = _bytes(path)
+    # No entities, no outside reference, no network: nothing in the file is followed, and libxml2 bounds what is built.
     parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False)
     try:
         root = etree.fromstring(data, parser)
     except etree.XMLSyntaxError as error:
         line, column = error.position
-        cut = not data.rstrip().endswith(b">") or "Premature end" in str(error)
+        cut = b"<ListeBlancheMSSante" in data and not data.rstrip().endswith(b"</ListeBlancheMSSante>")
         raise ImportRefused(
             f"{path.name}: line {line}, column {column}: {error.msg}", reason="truncated" if cut else "wrong-file"
         ) from error
-    if b"<!DOCTYPE" in data:
+    if root.getroottree().docinfo.internalDTD is not None:
         raise ImportRefused(f"{path.name}: a document type declaration is not expected", reason="wrong-file")
     if root.tag != f"{{{NAMESPACE}}}ListeBlancheMSSante":
-        raise ImportRefused(f"{path.name}: line 1: not a white list, but {root.tag!r}", reason="wrong-file")
+        message = f"{path.name}: line {_line(root)}: not a white list, but {root.tag!r}"
+        raise ImportRefused(message, reason="wrong-file")
     return root
 
 
-def _certificate(path: Path, root: etree._Element) -> x509.Certificate:
-    found = root.find(_CERTIFICATE)
+def _bytes(path: Path) -> bytes:
     try:
-        assert found is not None
-        return x509.load_der_x509_certificate(base64.b64decode(re.sub(r"\s", "", found.text or "")))
-    except (AssertionError, ValueError) as error:
-        raise ImportRefused(f"{path.name}: the signature holds no certificate", reason="bad-signature") from error
+        with path.open("rb") as file:
+            data = file.read(_MOST_BYTES + 1)
+    except OSError as error:
+        raise ImportRefused(f"{path}: {(error.strerror or 'cannot be read').lower()}", reason="not-found") from error
+    if not data.strip():
+        raise ImportRefused(f"{path.name}: the file is empty", reason="empty")
+    if len(data) > _MOST_BYTES:
+        raise ImportRefused(f"{path.name}: over {_MOST_BYTES} bytes, too many for a white list", reason="wrong-file")
+    return data
+
+
+def _signer(path: Path, signature: etree._Element) -> x509.Certificate:
+    """The certificate that a signature says it was made with; a list may bring its authorities' along."""
+    try:
+        found = [_decoded(element.text or "") for element in signature.iterfind(_CERTIFICATES)]
+    except _UNREADABLE as error:
+        raise ImportRefused(f"{path.name}: the signer's certificate is broken", reason="bad-signature") from error
+    if not found:
+        raise ImportRefused(f"{path.name}: the signature holds no certificate", reason="bad-signature")
+    return next((certificate for certificate in found if not _is_authority(certificate)), found[0])
+
+
+_UNREADABLE: Final = (ValueError, UnsupportedAlgorithm, x509.DuplicateExtension, x509.InvalidVersion)
+
+
+def _decoded(text: str) -> x509.Certificate:
+    certificate = x509.load_der_x509_certificate(base64.b64decode(re.sub(r"\s", "", text)))
+    # Parts are decoded when asked for: ask now, so that a broken one is found here and nowhere else.
+    _ = certificate.subject, certificate.issuer, certificate.extensions, certificate.public_key()
+    return certificate
+
+
+def _is_authority(certificate: x509.Certificate) -> bool:
+    try:
+        return certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
+    except x509.ExtensionNotFound:
+        return False
 
 
 def _verified(path: Path, root: etree._Element, certificate: x509.Certificate) -> etree._Element:
@@ -139,10 +178,12 @@ def _verified(path: Path, root: etree._Element, certificate: x509.Certificate) -
                 require_x509=True,
                 expect_references=1,
                 location="./",
+                signature_methods=_METHODS,
+                digest_algorithms=_DIGESTS,
                 verification_time=certificate.not_valid_before_utc,
             ),
         )
-    except (SignXMLException, SignatureInputError, InvalidSignature, ValueError) as error:
+    except (SignXMLException, InvalidSignature, etree.LxmlError, ValueError) as error:
         message = f"{path.name}: the signature is not right; the file has been altered"
         raise ImportRefused(message, reason="bad-signature") from error
     verified = (result[0] if isinstance(result, list) else result).signed_xml
@@ -151,35 +192,35 @@ def _verified(path: Path, root: etree._Element, certificate: x509.Certificate) -
     return verified
 
 
-def _check_trust(path: Path, certificate: x509.Certificate, trust: Trust) -> None:
+def _authority(path: Path, certificate: x509.Certificate, trust: Trust) -> x509.Certificate:
+    """The trusted certificate that vouches for the signer's; where several do, the one that lasts longest."""
     names = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
     bears = str(names[0].value) if names else ""
     if bears != trust.common_name:
         message = f"{path.name}: signed by {bears or 'nobody named'}, not by {trust.common_name}"
         raise ImportRefused(message, reason="untrusted")
-    if not any(_vouches(trusted, certificate) for trusted in trust.certificates):
+    vouching = [trusted for trusted in trust.certificates if _vouches(trusted, certificate)]
+    if not vouching:
         message = f"{path.name}: the signer's certificate is not one of those trusted (ANNUAIRE_WHITELIST_CA_FILE)"
         raise ImportRefused(message, reason="untrusted")
+    return max(vouching, key=lambda trusted: trusted.not_valid_after_utc)
 
 
 def _vouches(trusted: x509.Certificate, certificate: x509.Certificate) -> bool:
     if trusted == certificate:
         return True
     try:
-        constraints = trusted.extensions.get_extension_for_class(x509.BasicConstraints).value
-        if not constraints.ca:
-            return False
         certificate.verify_directly_issued_by(trusted)
-    except (x509.ExtensionNotFound, ValueError, TypeError, InvalidSignature):
+        return _is_authority(trusted)
+    except (ValueError, TypeError, InvalidSignature):
         return False
-    return True
 
 
-def _check_dates(path: Path, certificate: x509.Certificate, moment: dt.datetime) -> None:
+def _check_dates(path: Path, certificate: x509.Certificate, whose: str, moment: dt.datetime) -> None:
     begins, ends = certificate.not_valid_before_utc, certificate.not_valid_after_utc
     if not begins <= moment <= ends:
         message = (
-            f"{path.name}: the signer's certificate is valid from {begins:%Y-%m-%d} to {ends:%Y-%m-%d}, not on "
+            f"{path.name}: {whose} certificate is valid from {begins:%Y-%m-%d} to {ends:%Y-%m-%d}, not on "
             f"{moment:%Y-%m-%d}; --at-generation-date checks an archive at its own date"
         )
         raise ImportRefused(message, reason="expired")
@@ -201,33 +242,44 @@ def _moment(text: str) -> dt.datetime | None:
     return moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)
 
 
-def _entries(path: Path, root: etree._Element) -> Sequence[Entry]:
-    found = []
+def _entries(path: Path, root: etree._Element, lines_before: int) -> tuple[tuple[Entry, ...], tuple[RejectedLine, ...]]:
+    """The entries, and those without a domain name or an operator: one of these does not void a whole list."""
+    found: list[Entry] = []
+    rejected: list[RejectedLine] = []
     for element in root.iterfind(f"{{{NAMESPACE}}}ListeDomaines/{{{NAMESPACE}}}Domaine"):
-        texts = {
-            name: " ".join((element.findtext(f"{{{NAMESPACE}}}{name}") or "").split())
-            for name in ("Nom", "Description", "ResponsableContact", "SupportContact", "DateMAJ")
-        }
-        # Double blanks are part of an operator's name: kept as they stand.
-        operator = (element.findtext(f"{{{NAMESPACE}}}DNCertificatOperateur") or "").strip()
-        if not texts["Nom"] or not operator:
-            line = element.sourceline
-            raise ImportRefused(f"{path.name}: line {line}: an entry without name or operator", reason="wrong-file")
-        found.append(
-            Entry(
-                domain=texts["Nom"].lower(),
-                description=texts["Description"],
-                operator_dn=operator,
-                responsible_contact=texts["ResponsableContact"],
-                support_contact=texts["SupportContact"],
-                updated_at=_moment(texts["DateMAJ"]),
-            )
-        )
+        entry = _entry(element)
+        if entry.operator_dn and _DOMAIN.fullmatch(entry.domain):
+            found.append(entry)
+        else:
+            reason = "malformed domain" if entry.operator_dn else "no operator"
+            line = _line(element) + lines_before
+            raw = etree.tostring(element, encoding="UTF-8")[:4096]
+            rejected.append(RejectedLine(file=path.name, line=line, reason=reason, raw=raw))
     if not found:
         raise ImportRefused(f"{path.name}: the list is empty", reason="empty")
-    return found
+    return tuple(found), tuple(rejected)
 
 
+def _line(element: Any) -> int:
+    return int(element.sourceline or 1)
+
+
+def _entry(element: etree._Element) -> Entry:
+    def text(name: str) -> str:
+        return " ".join((element.findtext(f"{{{NAMESPACE}}}{name}") or "").split())
+
+    return Entry(
+        domain=text("Nom").lower(),
+        description=text("Description"),
+        # Double blanks are part of an operator's name: kept as they stand.
+        operator_dn=_BREAK.sub(" ", element.findtext(f"{{{NAMESPACE}}}DNCertificatOperateur") or "").strip(),
+        responsible_contact=text("ResponsableContact"),
+        support_contact=text("SupportContact"),
+        updated_at=_moment(text("DateMAJ")),
+    )
+
+
+_BREAK: Final = re.compile(r"\s*[\r\n\t]\s*")
 _PART: Final = re.compile(r"\s*,\s*(?=(?:CN|OU|O|ST|L|C|SERIALNUMBER|2\.5\.4\.\d+)=)", re.IGNORECASE)
 
 

@@ -18,6 +18,7 @@ from signxml.signer import XMLSigner
 
 NAMESPACE: Final = "https://listeblanche.mssante.fr/schema"
 SIGNER: Final = "alb.mssante.fr"
+_ENTERED: Final = "2025-01-06T09:00:00Z"  # of every entry: one that says the same tomorrow has not changed
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +96,7 @@ def white_list_tree(entries: Sequence[tuple[str, str, str]], generated_at: dt.da
             "DNCertificatOperateur": operator,
             "ResponsableContact": "contact@exemple.fr",
             "SupportContact": "support@exemple.fr",
-            "DateMAJ": moment,
+            "DateMAJ": _ENTERED,
         }
         for name, text in texts.items():
             etree.SubElement(entry, f"{{{NAMESPACE}}}{name}").text = text

@@ -198,7 +198,9 @@ class Merge:
                 self._touch(plan)
         for plan in plans:
             if plan.source is TRUSTED_DOMAIN and not self.first_load:
-                feed.touch_domains(self.connection, f"(SELECT key AS domain FROM keys_{plan.source.name}) AS k")
+                # Mailboxes show whether their domain is listed, not by whom: only what enters or leaves counts.
+                moved = f"SELECT key AS domain FROM keys_{plan.source.name} WHERE is_new OR high IS NULL"
+                feed.touch_domains(self.connection, f"({moved}) AS k")
         if not self.first_load:
             feed.expand(self.connection)
         for plan in plans:

@@ -16,7 +16,7 @@ from importers.extract import Layout
 from importers.progress import Progress, Silent
 from importers.synthetic.country import Activity, Country, Mailbox
 from importers.synthetic.draws import Dice
-from importers.synthetic.people import Person
+from importers.synthetic.people import Person, with_check_digit
 from importers.synthetic.structures import Structure
 
 FIRST_DAY: Final = dt.datetime(2026, 1, 15, 3, 15)
@@ -304,8 +304,9 @@ def _write_white_list(directory: Path, domains: Sequence[str], country: Country)
     # A few domains in use are not on the list (anomaly 32).
     listed = [domain for domain in domains if not Dice(country.seed, "unlisted", domain).chance(0.01)]
     operators = [
-        f"CN=mss{number}.operateur-exemple.fr,OU=39999{number:04d}00017,O=OPERATEUR EXEMPLE {number},ST=Paris (75),C=FR"
+        f"CN=mss{number}.operateur-exemple.fr,OU=3{siret},O=OPERATEUR EXEMPLE {number},ST=Paris (75),C=FR"
         for number in range(1, 8)
+        for siret in [with_check_digit(with_check_digit(f"9999{number:04d}") + "0001")]
     ]
     entries = [
         (domain, f"Domaine de {domain}", operators[int(len(operators) * Dice(country.seed, domain).share() ** 2)])

@@ -7,15 +7,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from directory import text
-from directory.identifiers import adeli_ok, finess_ok, luhn_ok, parse_national_id, rpps_ok, siret_ok
-from directory.nomenclature import (
-    codes,
-    current_profession_code,
-    department_code,
-    department_of,
-    label,
-    region_of,
-)
 
 
 @given(st.text())
@@ -54,67 +45,27 @@ def test_a_part_keeps_its_edge_space() -> None:
     assert text.fold_part("Jean  ") == "jean "
 
 
+@given(st.text())
+def test_a_part_folds_like_the_value_but_for_the_edges(value: str) -> None:
+    part = text.fold_part(value)
+    assert text.fold_part(part) == part
+    assert part.strip() == text.fold(value)
+
+
+@given(st.text(), st.text(), st.text())
+def test_a_part_of_a_value_is_found_in_the_folded_value(before: str, part: str, after: str) -> None:
+    assert text.fold_part(part) in text.fold_part(before + part + after)
+
+
 def test_a_name_is_found_by_each_of_its_words() -> None:
     assert text.words("DE SAINT-AMARANTHE") == ("de", "saint", "amaranthe")
     assert text.words("O’KELLERAN") == ("o", "kelleran")
+    assert text.words("ŒUVRARD*NOEL/") == ("oeuvrard", "noel")
+    assert text.words('OPTIQUE "LES 7*MERVEILLES"/VISION \\ SARL') == (
+        "optique", "les", "7", "merveilles", "vision", "sarl",
+    )  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    ("commune", "postal_code", "department"),
-    [
-        ("69383", "69003", "69"),
-        ("2A004", "20000", "2A"),
-        ("97801", "97150", "978"),
-        (None, "97150", "978"),
-        (None, "20200", "2B"),
-        (None, "97400", "974"),
-        (None, "GL", None),
-        (None, None, None),
-        ("", "01300", "01"),
-    ],
-)
-def test_the_departement_comes_from_the_commune_then_the_postal_code(
-    commune: str | None, postal_code: str | None, department: str | None
-) -> None:
-    assert department_of(commune, postal_code) == department
-
-
-@pytest.mark.parametrize("written", ["69", "Rhône", "rhone", "RHÔNE"])
-def test_a_departement_is_known_by_code_and_by_name(written: str) -> None:
-    assert department_code(written) == "69"
-
-
-def test_ended_profession_codes_lead_to_todays_of_the_same_name() -> None:
-    for ended in range(200, 211):
-        assert label("professions", current_profession_code(str(ended))) == label("professions", str(ended))
-        assert int(current_profession_code(str(ended))) < 100
-
-
-def test_every_list_has_labels() -> None:
-    for name in ("professions", "expertises", "sectors", "street-types", "countries", "roles", "functions"):
-        assert all(codes(name).values()), name
-
-
-def test_france_is_written_two_ways() -> None:
-    assert label("countries", "99000") == label("countries", "99100") == "France"
-
-
-def test_a_departement_lies_in_a_region() -> None:
-    assert region_of("69") == "Auvergne-Rhône-Alpes"
-
-
-def test_identifiers_pass_their_checks_and_altered_ones_do_not() -> None:
-    assert rpps_ok("10990001017")
-    assert not rpps_ok("10990001018")
-    assert adeli_ok("019399997")
-    assert finess_ok("2A9990018")
-    assert finess_ok("699900015")
-    assert siret_ok("99990001200017")
-    assert not luhn_ok("1a")
-
-
-def test_a_type_may_have_two_digits() -> None:
-    parsed = parse_national_id("10a.b@medecin.mssante.fr")
-    assert parsed is not None
-    assert (parsed.type, parsed.identifier) == ("10", "a.b@medecin.mssante.fr")
-    assert str(parse_national_id("810990001017")) == "810990001017"
+def test_case_noise_inside_a_name_does_not_make_another_word() -> None:
+    assert set(text.words("Maëlle")) <= set(text.words("CABINET DU DR MaËlle D'ARVILLERS"))
+    assert text.words("jean-rené") == text.words("JEAN RENE")
