@@ -8,13 +8,16 @@ only ever appends. The result is made beside the index being served and swapped 
 from __future__ import annotations
 
 import contextlib
+import gc
 import heapq
 import multiprocessing
 import os
 import pickle
 import tempfile
+import threading
 from array import array
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from itertools import chain, groupby, islice
@@ -27,6 +30,7 @@ from pyroaring import BitMap
 from directory.index import layout, store
 from directory.index.documents import Prepared, gram_values, prepare
 from directory.index.layout import GRAM_FIELDS
+from directory.index.store import Environment
 from directory.model import Kind, Record, RegisterState
 from directory.query import Field
 from directory.source import Register
@@ -34,11 +38,13 @@ from directory.text import phonetic
 
 _CHUNK: Final = 25_000  # documents prepared before they are spooled
 _BLOCK: Final = 2_000  # postings pickled together
+_TRANSACTION_BYTES: Final = 64 * 2**20  # written before LMDB commits: what it holds in memory meanwhile
 POSTINGS: Final = ("grams", "terms", "words", "present", "kinds")  # the slow ones first
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
 Range = tuple[Register, str, Kind, str, str | None, Path]
+Entries = dict[str, list[int]]  # a value, word or gram, and the places in the chunk that have it
 
 
 class BuildProgress(Protocol):
@@ -125,8 +131,21 @@ def _team(workers: int | None) -> Iterator[_Team]:
         yield _Team(1, None)
         return
     # Spawned, not forked: this process has connections and threads that a fork would copy half of.
-    with ProcessPoolExecutor(size, mp_context=multiprocessing.get_context("spawn")) as pool:
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(size, mp_context=spawn, initializer=_end_with_parent) as pool:
         yield _Team(size, pool)
+
+
+def _end_with_parent() -> None:
+    """Leave as soon as the process that builds is gone: a worker would otherwise wait for its next task for ever."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+
+    def watch() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=watch, name="parent", daemon=True).start()
 
 
 def _prepare_all(tasks: list[Range], team: _Team, progress: BuildProgress | None) -> list[Chunk]:
@@ -144,7 +163,7 @@ def _prepare_range(task: Range) -> list[Chunk]:
     """Prepare the documents of one key range."""
     register, pinned, kind, first, end, spool = task
     chunks: list[Chunk] = []
-    with register.open(pinned) as source:
+    with _without_garbage_collection(), register.open(pinned) as source:
         records = source.read_range(kind, first, end)
         while True:
             spooler = _Spooler()
@@ -158,6 +177,19 @@ def _prepare_range(task: Range) -> list[Chunk]:
                 return chunks
 
 
+@contextlib.contextmanager
+def _without_garbage_collection() -> Iterator[None]:
+    """Millions of small values live until their chunk is done and none is in a cycle: looking for cycles among them
+    again and again would be a third of a build."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
 class _Spooler:
     """Gathers one chunk. Keys are encoded and grams are made once per distinct value, when the chunk is spooled: most
     values recur, and this is where a build's time goes."""
@@ -166,10 +198,10 @@ class _Spooler:
         self._bodies: list[bytes] = []
         self._orders: list[bytes] = []
         self._keys: list[bytes] = []
-        self._kinds: dict[Kind, list[int]] = {}
-        self._values: dict[Field, dict[str, list[int]]] = {}
-        self._infixes: dict[Field, dict[str, list[int]]] = {}  # of mailboxes, in fields that have grams
-        self._words: dict[str, dict[str, list[int]]] = {}
+        self._kinds: dict[Kind, list[int]] = defaultdict(list)
+        self._values: dict[Field, Entries] = defaultdict(_entries)
+        self._infixes: dict[Field, Entries] = defaultdict(_entries)  # of mailboxes, in fields that have grams
+        self._words: dict[str, Entries] = defaultdict(_entries)
 
     @property
     def count(self) -> int:
@@ -181,14 +213,20 @@ class _Spooler:
         self._bodies.append(layout.encode_document(document))
         self._orders.append(prepared.order)
         self._keys.append(layout.record_key(document.kind, document.key))
-        self._kinds.setdefault(document.kind, []).append(place)
+        self._kinds[document.kind].append(place)
         mailbox = document.kind is Kind.MAILBOX
         for field, values in document.values.items():
-            _enter(self._values.setdefault(field, {}), values, place)
+            entries = self._values[field]
+            for value in values:
+                entries[value].append(place)
             if mailbox and field in GRAM_FIELDS:
-                _enter(self._infixes.setdefault(field, {}), values, place)
+                entries = self._infixes[field]
+                for value in values:
+                    entries[value].append(place)
         for word_class, words in prepared.words.items():
-            _enter(self._words.setdefault(word_class, {}), words, place)
+            entries = self._words[word_class]
+            for word in words:
+                entries[word].append(place)
 
     def spool(self, folder: Path) -> Chunk:
         number, name = tempfile.mkstemp(dir=folder)
@@ -196,50 +234,42 @@ class _Spooler:
             file.writelines(self._bodies)
         chunk = Chunk(Path(name), self._orders, self._keys, [len(body) for body in self._bodies])
         for database in POSTINGS:
-            _dump(chunk.postings(database), sorted(self._postings(database)))
+            # An array of places pickles best as its bytes, a lone place as a number.
+            sets = sorted(self._postings(database))
+            _dump(chunk.postings(database), ((k, p[0] if len(p) == 1 else array("I", p).tobytes()) for k, p in sets))
         return chunk
 
-    def _postings(self, database: str) -> Iterator[tuple[bytes, array[int]]]:
+    def _postings(self, database: str) -> Iterator[tuple[bytes, list[int]]]:
         """The chunk's postings in one database; the keys are those of `postings.all_keys` (a test compares)."""
         if database == "kinds":
             for kind, places in self._kinds.items():
-                yield bytes([layout.KIND_NUMBER[kind]]), array("I", places)
+                yield bytes([layout.KIND_NUMBER[kind]]), places
         elif database == "present":
             for field, values in self._values.items():
-                everywhere = sorted({place for places in values.values() for place in places})
-                yield bytes([layout.FIELD_NUMBER[field]]), array("I", everywhere)
+                yield bytes([layout.FIELD_NUMBER[field]]), list(set(chain.from_iterable(values.values())))
         elif database == "terms":
             for field, values in self._values.items():
                 for value, places in values.items():
-                    yield layout.term_key(field, value), array("I", places)
+                    yield layout.term_key(field, value), places
         elif database == "grams":
             for field, values in self._infixes.items():
                 for gram, places in _grams(values).items():
-                    yield layout.term_key(field, gram), array("I", places)
+                    yield layout.term_key(field, gram), places
         else:
             for word_class, found in self._words.items():
                 for word, places in found.items():
-                    yield layout.word_key(word_class, word), array("I", places)
+                    yield layout.word_key(word_class, word), places
 
 
-def _enter(found: dict[str, list[int]], values: Iterable[str], place: int) -> None:
-    for value in values:
-        places = found.get(value)
-        if places is None:
-            found[value] = [place]
-        else:
-            places.append(place)
+def _entries() -> Entries:
+    return defaultdict(list)
 
 
-def _grams(values: Mapping[str, list[int]]) -> dict[str, list[int]]:
-    grams: dict[str, list[int]] = {}
+def _grams(values: Entries) -> Entries:
+    grams = _entries()
     for value, places in values.items():
         for gram in gram_values((value,)):
-            found = grams.get(gram)
-            if found is None:
-                grams[gram] = places.copy()
-            else:
-                found += places
+            grams[gram] += places
     return grams
 
 
@@ -257,8 +287,8 @@ def _write(
     merges = team.map(_merge, [(database, chunks, ids, spool) for database in POSTINGS])
     environment = store.open_environment(build, map_bytes, write=True, fresh=True)
     try:
-        with environment.lmdb.begin(write=True) as txn:
-            put = _Appender(txn, environment.databases)
+        with store.translated():
+            put = _Appender(environment)
             total = sum(len(chunk.orders) for chunk in chunks)
             if progress:
                 progress.stage("writing documents", total)
@@ -270,9 +300,10 @@ def _write(
                     put(database, _load(file))
                 if progress:
                     progress.advance()
-            txn.put(layout.META_NEXT_ID, layout.id_key(total), db=environment.databases["meta"])
-            store.write_state(txn, environment, state)
-        environment.lmdb.sync(True)
+            with environment.lmdb.begin(write=True) as txn:
+                txn.put(layout.META_NEXT_ID, layout.id_key(total), db=environment.databases["meta"])
+                store.write_state(txn, environment, state)
+            environment.lmdb.sync(True)
     finally:
         environment.close()
 
@@ -290,15 +321,30 @@ def _hand_out_ids(chunks: list[Chunk]) -> list[array[int]]:
 
 
 class _Appender:
-    """Appends to LMDB databases in key order."""
+    """Appends to LMDB databases in key order, in transactions of bounded size: nobody reads the build before it is
+    whole, so memory is all that they are for."""
 
-    def __init__(self, txn: Any, databases: dict[str, Any]) -> None:
-        self._txn = txn
-        self._databases = databases
+    def __init__(self, environment: Environment) -> None:
+        self._environment = environment
 
     def __call__(self, database: str, pairs: Iterable[tuple[bytes, bytes]]) -> None:
-        with self._txn.cursor(db=self._databases[database]) as cursor:
-            cursor.putmulti(pairs, append=True)
+        db = self._environment.databases[database]
+        for batch in _batches(pairs, _TRANSACTION_BYTES):
+            with self._environment.lmdb.begin(write=True) as txn, txn.cursor(db=db) as cursor:
+                cursor.putmulti(batch, append=True)
+
+
+def _batches(pairs: Iterable[tuple[bytes, bytes]], size: int) -> Iterator[list[tuple[bytes, bytes]]]:
+    batch: list[tuple[bytes, bytes]] = []
+    held = 0
+    for pair in pairs:
+        batch.append(pair)
+        held += len(pair[1]) + 32
+        if held >= size:
+            yield batch
+            batch, held = [], 0
+    if batch:
+        yield batch
 
 
 def _write_documents(
@@ -348,26 +394,32 @@ def _merge(task: tuple[str, list[Chunk], list[array[int]], Path]) -> list[tuple[
     def pairs() -> Iterator[tuple[bytes, bytes]]:
         # Merged without a key function: tuples compare by key first, and far faster so.
         for key, same in groupby(heapq.merge(*streams), key=itemgetter(0)):
-            found = [places for _, places in same]
             if database == "words":
                 note_sound(sounds, key)
-            if len(found) == 1 and len(found[0]) == 1:
-                yield key, layout.id_key(found[0][0])
-            else:
-                yield key, layout.encode_posting(BitMap(chain.from_iterable(found)))
+            found = array("I")
+            for _, some in same:
+                found += some
+            yield key, layout.id_key(found[0]) if len(found) == 1 else layout.encode_posting(BitMap(found))
 
     files = [(database, spool / f"{database}.merged")]
-    _dump(files[0][1], pairs())
+    with _without_garbage_collection():
+        _dump(files[0][1], pairs())
     if database == "words":
         files.append(("sounds", spool / "sounds.merged"))
         _dump(files[1][1], ((key, " ".join(sorted(words)).encode()) for key, words in sorted(sounds.items())))
     return files
 
 
-def _placed(path: Path, ids: array[int]) -> Iterator[tuple[bytes, list[int]]]:
+def _placed(path: Path, ids: array[int]) -> Iterator[tuple[bytes, array[int]]]:
     """A chunk's postings with the ids of its places."""
+    id_of = ids.__getitem__
     for key, places in _load(path):
-        yield key, [ids[place] for place in places]
+        if isinstance(places, int):
+            yield key, ids[places : places + 1]
+        else:
+            several = array("I")
+            several.frombytes(places)
+            yield key, array("I", map(id_of, several))
 
 
 def _dump(path: Path, pairs: Iterable[tuple[bytes, Any]]) -> None:

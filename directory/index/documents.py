@@ -86,12 +86,19 @@ class _Values:
     __slots__ = ("plain",)
 
     def __init__(self) -> None:
-        self.plain: dict[Field, dict[str, None]] = {}
+        self.plain: dict[Field, list[str]] = {}
 
-    def add(self, field: Field, *values: str | None) -> None:
+    def add(self, field: Field, value: str | None) -> None:
+        if value:
+            known = self.plain.get(field)
+            if known is None:
+                self.plain[field] = [value]
+            elif value not in known:  # a handful at most
+                known.append(value)
+
+    def add_all(self, field: Field, values: Iterable[str]) -> None:
         for value in values:
-            if value:
-                self.plain.setdefault(field, {})[value] = None
+            self.add(field, value)
 
     def of(self, field: Field) -> tuple[str, ...]:
         return tuple(self.plain.get(field, ()))
@@ -101,8 +108,7 @@ class _Values:
         for field, values in self.plain.items():
             if len(values) == 1:
                 # Nearly always: no need to look for doubles.
-                (value,) = values
-                found = fold(value)
+                found = fold(values[0])
                 if found:
                     folded[field] = (found,)
             else:
@@ -117,18 +123,26 @@ def words_of(kind: Kind, values: Mapping[Field, Sequence[str]]) -> dict[str, fro
     document can be told from the document alone."""
     found: dict[str, frozenset[str]] = {}
     for word_class, fields in _WORD_FIELDS.items():
-        texts = [value for field in fields for value in values.get(field, ())]
+        texts: tuple[str, ...] = ()
+        for field in fields:
+            if field in values:
+                texts += tuple(values[field])
         if word_class == "name" and not _is_person(kind, values):
             # Structures and their mailboxes are found by their label as people are by their name.
-            texts += values.get(Field.ORGANIZATION, ())
-        split = {word for value in texts for word in words(value)}
-        if split:
-            found[word_class] = frozenset(split)
+            texts += tuple(values.get(Field.ORGANIZATION, ()))
+        if texts and (split := _distinct_words(texts)):
+            found[word_class] = split
     # The parts of addresses; identifiers and addresses themselves are looked up in their own fields.
-    parts = {word for address in values.get(Field.MAIL, ()) for word in words(address.partition("@")[0])}
-    if parts:
-        found["identifier"] = frozenset(parts)
+    if Field.MAIL in values:
+        parts = frozenset(word for address in values[Field.MAIL] for word in words(address.partition("@")[0]))
+        if parts:
+            found["identifier"] = parts
     return found
+
+
+@functools.lru_cache(maxsize=100_000)
+def _distinct_words(texts: tuple[str, ...]) -> frozenset[str]:
+    return frozenset(word for value in texts for word in words(value))
 
 
 def _is_person(kind: Kind, values: Mapping[Field, Sequence[str]]) -> bool:
@@ -176,6 +190,7 @@ _ENTRY_FIELDS: Final = (
     Field.CREATED,
     Field.MODIFIED,
 )
+_ENTRY_ATTRIBUTES: Final = tuple((field, field.value) for field in _ENTRY_FIELDS)
 
 
 def _mailbox(record: Mailbox) -> Prepared:
@@ -190,7 +205,7 @@ def _mailbox(record: Mailbox) -> Prepared:
     for place in record.places:
         _quoted(values, place)
         values.add(Field.STREET, place.address.street)
-        values.add(Field.TELEPHONE, *place.phones)
+        values.add_all(Field.TELEPHONE, place.phones)
     for expertise in record.expertises:
         _add_expertise(values, expertise)
     local = record.address.partition("@")[0]
@@ -198,11 +213,11 @@ def _mailbox(record: Mailbox) -> Prepared:
         # Structures' mailboxes bear the structure's label as their name: sn and cn are mandatory (RFC 4519 person).
         label = values.of(Field.ORGANIZATION)[:1]
         service = values.of(Field.SERVICE)[:1]
-        values.add(Field.CN, *label)
+        values.add_all(Field.CN, label)
         if label and service:
             values.add(Field.CN, f"{label[0]} {service[0]}")
         values.add(Field.DISPLAY_NAME, " - ".join([*label, *service]))
-        values.add(Field.SN, *label)
+        values.add_all(Field.SN, label)
         values.add(Field.DESCRIPTION, " - ".join([*label, *service]))
     for field in (Field.CN, Field.SN, Field.DISPLAY_NAME):
         if not values.of(field):
@@ -210,14 +225,12 @@ def _mailbox(record: Mailbox) -> Prepared:
     values.add(Field.MAILBOX_TYPE, record.kind)
     if record.paperless is not None:
         values.add(Field.PAPERLESS, "TRUE" if record.paperless else "FALSE")
-    values.add(Field.OBJECT_CLASS, *OBJECT_CLASSES)
+    values.add_all(Field.OBJECT_CLASS, OBJECT_CLASSES)
     values.add(Field.ENTRY_UUID, entry_uuid(record.address))
     values.add(Field.CREATED, _generalized_time(record.created_at))
     values.add(Field.MODIFIED, _generalized_time(record.modified_at))
     attributes = tuple(
-        (field.value, encoded_attribute(field.value, present))
-        for field in _ENTRY_FIELDS
-        if (present := values.of(field))
+        (name, encoded_attribute(name, present)) for field, name in _ENTRY_ATTRIBUTES if (present := values.of(field))
     )
     document = Document(
         kind=Kind.MAILBOX,
@@ -239,12 +252,9 @@ def _holder_names(values: _Values, holder: Holder) -> None:
     family, given = holder.family_name, holder.given_name
     values.add(Field.SN, family)
     values.add(Field.GIVEN_NAME, given)
-    if family and given:
-        values.add(Field.CN, f"{given} {family}", f"{family} {given}")
-        values.add(Field.DISPLAY_NAME, f"{given} {family}")
-    elif family:
-        values.add(Field.CN, family)
-        values.add(Field.DISPLAY_NAME, family)
+    if family:
+        _both_orders(values, family, given)
+        values.add(Field.DISPLAY_NAME, f"{given} {family}" if given else family)
     values.add(Field.IDENTIFIER, holder.identifier)
     values.add(Field.IDENTIFIER_TYPE, holder.identifier_type)
     values.add(Field.NATIONAL_ID, holder.national_id)
@@ -256,9 +266,19 @@ def _holder_names(values: _Values, holder: Holder) -> None:
         values.add(Field.SPECIALTY, holder.expertise.label)
 
 
+def _both_orders(values: _Values, family: str, given: str | None) -> None:
+    if given:
+        values.add(Field.CN, f"{given} {family}")
+        values.add(Field.CN, f"{family} {given}")
+    else:
+        values.add(Field.CN, family)
+
+
 def _holder_structure(values: _Values, holder: Holder) -> None:
-    values.add(Field.ORGANIZATION, holder.organization_name, holder.trade_name)
+    values.add(Field.ORGANIZATION, holder.organization_name)
+    values.add(Field.ORGANIZATION, holder.trade_name)
     values.add(Field.SERVICE, holder.service)
+    values.add(Field.KEY, holder.organization_key)
     if holder.organization_identifier_type in _IDENTIFIER_NAMES:
         values.add(Field.ORGANIZATION_IDENTIFIER, holder.organization_identifier)
         values.add(Field.ORGANIZATION_IDENTIFIER_TYPE, holder.organization_identifier_type)
@@ -272,7 +292,9 @@ def _holder_structure(values: _Values, holder: Holder) -> None:
 
 def _quoted(values: _Values, organization: Organization) -> None:
     """A structure that a person works at: the person is found by it."""
-    values.add(Field.ORGANIZATION, organization.name, organization.trade_name)
+    values.add(Field.ORGANIZATION, organization.name)
+    values.add(Field.ORGANIZATION, organization.trade_name)
+    values.add(Field.KEY, organization.key)
     values.add(Field.FINESS, organization.finess)
     values.add(Field.SIRET, organization.siret)
     _add_place(values, organization.address)
@@ -338,10 +360,7 @@ def _practitioner(record: Practitioner) -> Prepared:
     values = _Values()
     values.add(Field.SN, record.family_name)
     values.add(Field.GIVEN_NAME, record.given_name)
-    if record.given_name:
-        values.add(Field.CN, f"{record.given_name} {record.family_name}", f"{record.family_name} {record.given_name}")
-    else:
-        values.add(Field.CN, record.family_name)
+    _both_orders(values, record.family_name, record.given_name)
     values.add(Field.IDENTIFIER, record.identifier)
     values.add(Field.IDENTIFIER_TYPE, record.identifier_type)
     values.add(Field.NATIONAL_ID, record.national_id)
@@ -367,11 +386,10 @@ def _practitioner(record: Practitioner) -> Prepared:
         values=values.folded(),
         json=orjson.dumps(_practitioner_json(record)),
     )
-    rank = "0" if record.mailboxes else "1"
     names = fold(record.family_name), fold(record.given_name or "")
     return Prepared(
         document=document,
-        order=_order("1" + rank, *names, Kind.PRACTITIONER, record.national_id),
+        order=_order(_reach(record.mailboxes) + "0", *names, Kind.PRACTITIONER, record.national_id),
         words=words_of(document.kind, document.values),
     )
 
@@ -428,8 +446,8 @@ def _organization(record: Organization) -> Prepared:
     values = _Values()
     _quoted(values, record)
     values.add(Field.CN, record.name)
-    values.add(Field.KEY, record.key)
-    values.add(Field.ORGANIZATION_IDENTIFIER, record.siren, record.legal_entity_finess, record.former_id)
+    for identifier in (record.siren, record.legal_entity_finess, record.former_id):
+        values.add(Field.ORGANIZATION_IDENTIFIER, identifier)
     if record.sector:
         values.add(Field.TITLE, record.sector.label)
     for mailbox in record.mailboxes:
@@ -443,10 +461,9 @@ def _organization(record: Organization) -> Prepared:
         values=values.folded(),
         json=orjson.dumps(_organization_json(record)),
     )
-    rank = "2" + ("0" if record.mailboxes else "1")
     return Prepared(
         document=document,
-        order=_order(rank, fold(record.name or ""), "", Kind.ORGANIZATION, record.key),
+        order=_order(_reach(record.mailboxes) + "1", fold(record.name or ""), "", Kind.ORGANIZATION, record.key),
         words=words_of(document.kind, document.values),
     )
 
@@ -503,6 +520,11 @@ def _summary(mailbox: MailboxSummary) -> dict[str, Any]:
 
 def _generalized_time(moment: dt.datetime) -> str:
     return moment.astimezone(dt.UTC).strftime("%Y%m%d%H%M%SZ")
+
+
+def _reach(mailboxes: Sequence[MailboxSummary]) -> str:
+    """First part of the rank: mailboxes are 0, who has one 1, who has none 2."""
+    return "1" if mailboxes else "2"
 
 
 def _order(rank: str, family: str, given: str, kind: Kind, key: str) -> bytes:

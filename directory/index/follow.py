@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+import lmdb
 from pyroaring import BitMap
 
 from directory.errors import Unavailable
@@ -38,20 +39,19 @@ class Follower:
     progress: BuildProgress | None = None
     _environment: Environment | None = field(default=None, init=False)
     _build: Path | None = field(default=None, init=False)
+    _failures: int = field(default=0, init=False)  # in a row
 
     def run(self, stop: threading.Event) -> None:
         """Follow until told to stop; a lost database is waited for, the index goes on answering meanwhile."""
-        failures = 0
         while not stop.is_set():
             try:
                 with store.only_writer(self.path):
-                    failures = 0
                     self._follow(stop)
             except Unavailable as error:
-                if failures == 0:
-                    log.warning("the register is out of reach, going on from the index: %s", error.message)
-                stop.wait(_RETRY_S[min(failures, len(_RETRY_S) - 1)])
-                failures += 1
+                if self._failures == 0:
+                    log.warning("cannot follow the register, going on from the index: %s", error.message)
+                stop.wait(_RETRY_S[min(self._failures, len(_RETRY_S) - 1)])
+                self._failures += 1
             finally:
                 self._close()
 
@@ -71,6 +71,9 @@ class Follower:
         self._step()
         with self.register.listen() as listener:
             self._step()  # what was committed before we listened
+            if self._failures:
+                log.info("following the register again")
+            self._failures = 0
             while not stop.is_set():
                 listener.wait(_LISTEN_S)
                 self._step()
@@ -78,7 +81,7 @@ class Follower:
     def _step(self) -> bool:
         environment = self._open()
         if environment is None:
-            self._rebuild("there is no index of this version")
+            self._rebuild("there is no sound one of this version")
             return True
         with self.register.open() as source:
             state = self._state(environment)
@@ -103,10 +106,12 @@ class Follower:
         self._close()
         if build is None or not build.is_dir():
             return None
-        environment = store.open_environment(build, self.map_bytes, write=True)
-        with environment.lmdb.begin() as txn:
-            versions = txn.get(layout.META_VERSIONS, db=environment.databases["meta"])
-        if versions != store.VERSIONS:
+        try:
+            environment = store.open_environment(build, self.map_bytes, write=True)
+        except (lmdb.InvalidError, lmdb.CorruptedError, lmdb.VersionMismatchError) as error:
+            log.error("the index is damaged: %s", error)
+            return None
+        if not store.of_this_version(environment):
             environment.close()
             return None
         self._environment, self._build = environment, build
@@ -130,7 +135,7 @@ class Follower:
 
     def _apply(self, environment: Environment, source: RecordSource, changes: Changes) -> None:
         """One write transaction: readers see all of a revision or nothing of it."""
-        with environment.lmdb.begin(write=True, buffers=False) as txn:
+        with store.translated(), environment.lmdb.begin(write=True, buffers=False) as txn:
             update = _Update(txn, environment.databases)
             for kind in Kind:
                 keys = sorted(key for found, key in changes.keys if found is kind)

@@ -32,7 +32,7 @@ from pyroaring import BitMap
 from directory.model import Kind
 from directory.query import Field
 
-LAYOUT_VERSION: Final = 1
+LAYOUT_VERSION: Final = 2  # also raised when documents get other contents or another order
 
 DATABASES: Final = ("meta", "documents", "ids", "orders", "kinds", "present", "terms", "grams", "words", "sounds")
 
@@ -165,9 +165,10 @@ def encode_document(document: Document) -> bytes:
 def _encode_values(values: Mapping[Field, Sequence[str]]) -> bytes:
     parts: list[bytes] = []
     for field, texts in values.items():
+        number = FIELD_NUMBER[field] << 24
         for text in texts:
             encoded = text.encode()
-            parts.append(bytes([FIELD_NUMBER[field]]) + len(encoded).to_bytes(3, "big") + encoded)
+            parts += ((number | len(encoded)).to_bytes(4, "big"), encoded)
     return b"".join(parts)
 
 

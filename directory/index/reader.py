@@ -157,5 +157,13 @@ class Index:
             if self._environment is not None:
                 return  # the link has moved on between reading it and opening: the next look finds it
             raise Unavailable("the index cannot be opened", fr="l'index ne peut pas être ouvert") from error
+        if not store.of_this_version(environment):
+            environment.close()
+            if self._environment is not None:
+                return
+            raise Unavailable(
+                "the index is of another version and is being rebuilt",
+                fr="l'index est d'une autre version et sera reconstruit",
+            )
         # The old environment stays open for answers under way; it is released with its last reference.
         self._environment, self._build, self._memory = environment, build, {}

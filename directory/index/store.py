@@ -45,8 +45,11 @@ class Environment:
 
 
 def open_environment(folder: Path, map_bytes: int, *, write: bool = False, fresh: bool = False) -> Environment:
-    """Open one build's environment; `fresh` is for filling one that nobody reads yet: straight into the map, synced
-    once at the end."""
+    """Open one build's environment; `fresh` is for filling one that nobody reads yet, and is synced once at the end.
+
+    Readers take LMDB's reader slots (`lock`), so that the writer knows which old pages they still need; neither ever
+    waits for the other.
+    """
     env = lmdb.open(
         str(folder),
         map_size=map_bytes,
@@ -54,7 +57,6 @@ def open_environment(folder: Path, map_bytes: int, *, write: bool = False, fresh
         max_readers=_READERS,
         readonly=not write,
         readahead=False,
-        writemap=fresh,
         sync=not fresh,
         max_spare_txns=8,  # ended read transactions are kept for the next answers
     )
@@ -62,6 +64,27 @@ def open_environment(folder: Path, map_bytes: int, *, write: bool = False, fresh
     env.reader_check()
     databases = {name: env.open_db(name.encode(), create=write) for name in DATABASES}
     return Environment(env, databases)
+
+
+@contextlib.contextmanager
+def translated() -> Iterator[None]:
+    """What LMDB cannot do, as an error of ours.
+
+    Raises:
+        Unavailable: the index has outgrown its map, or the disk is full or failing.
+    """
+    try:
+        yield
+    except lmdb.MapFullError as error:
+        raise Unavailable("the index has outgrown its room: raise ANNUAIRE_INDEX_MAP_GIB") from error
+    except lmdb.Error as error:
+        raise Unavailable(f"the index cannot be written: {error}") from error
+
+
+def of_this_version(environment: Environment) -> bool:
+    """Whether a build was made, and finished, by a program with this one's layout and folding."""
+    with environment.lmdb.begin() as txn:
+        return bool(txn.get(META_VERSIONS, db=environment.databases["meta"]) == VERSIONS)
 
 
 def current_build(path: Path) -> Path | None:

@@ -2,19 +2,32 @@
 
 from __future__ import annotations
 
+import functools
+from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
+from typing import Final
+
+from pyroaring import BitMap
 
 from directory.index import layout
-from directory.index.documents import prepare
-from directory.index.postings import all_keys
-from directory.index.reader import Index
-from directory.model import Kind
+from directory.index.build import POSTINGS, sound_key
+from directory.index.documents import Prepared, prepare, words_of
+from directory.index.postings import all_keys, stored_keys
+from directory.index.reader import Index, Snapshot
+from directory.model import Kind, RegisterState
 from directory.source import Register
+
+_EVERYTHING: Final = b""
+_KEPT: Final = 50_000  # decoded postings: the common ones are asked for with every document
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
+    """One thing that is not as it would be in an index built now; `kind` is a kind of record or of difference."""
+
     kind: str
     key: str
     what: str
@@ -26,38 +39,117 @@ class Difference:
 def verify(register: Register, path: Path, *, map_bytes: int) -> list[Difference]:
     """Every difference between index and register; empty when the index is right.
 
-    Checked: the revision, that each record has its document with the very bytes it would get today, that each document
-    is in all of its postings, and that no document is left of records that are gone.
+    Checked: the revision; that each record has its document, with the very bytes and the place in the static order it
+    would get today, in exactly the postings it belongs to; that no document is left of a record that is gone; that
+    ids follow the static order; and that each word is entered under its sound.
+
+    Raises:
+        Unavailable: the register cannot be reached, or there is no index.
     """
-    differences: list[Difference] = []
     index = Index.open(path, map_bytes=map_bytes)
-    with register.open() as source, index.read() as snapshot:
-        if (snapshot.state.epoch, snapshot.state.revision) != (source.state.epoch, source.state.revision):
-            what = f"index at {snapshot.state.revision}, register at {source.state.revision}"
-            differences.append(Difference("revision", str(snapshot.state.revision), what))
-        for kind in Kind:
-            seen = 0
-            for record in source.read_range(kind, "", None):
-                prepared = prepare(record)
-                key = prepared.document.key
-                seen += 1
-                found = snapshot.value("ids", layout.record_key(kind, key))
-                if found is None:
-                    differences.append(Difference(kind, key, "not in the index"))
-                    continue
-                number = layout.id_of(found)
-                if snapshot.value("documents", found) != layout.encode_document(prepared.document):
-                    differences.append(Difference(kind, key, "another document in the index"))
-                elif snapshot.order(number) != prepared.order:
-                    differences.append(Difference(kind, key, "another place in the static order"))
-                differences += [
-                    Difference(kind, key, f"missing in {database} {posting!r}")
-                    for database, posting in sorted(all_keys(prepared))
-                    if number not in snapshot.posting(database, posting)
-                ]
-            held = snapshot.counts()[kind]
-            if held != seen:
-                differences.append(
-                    Difference(kind, "", f"{held} documents in the index, {seen} records in the register")
-                )
-    return differences
+    try:
+        with register.open() as source, index.read() as snapshot:
+            verification = _Verification(snapshot)
+            differences = list(verification.state(source.state))
+            for kind in Kind:
+                for record in source.read_range(kind, "", None):
+                    differences += verification.record(prepare(record))
+            differences += verification.leftovers()
+            differences += verification.postings()
+            differences += verification.order()
+            differences += verification.sounds()
+            return differences
+    finally:
+        index.close()
+
+
+class _Verification:
+    """One pass over the register, then one over the index. Memory: one bit per document, and the dictionary."""
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self._snapshot = snapshot
+        self._posting = functools.lru_cache(maxsize=_KEPT)(snapshot.posting)
+        self._found = BitMap()  # ids of documents that a record has
+        self._memberships: Counter[str] = Counter()  # per database, what its postings should hold in all
+
+    def state(self, state: RegisterState) -> Iterator[Difference]:
+        held = self._snapshot.state
+        if (held.epoch, held.revision) != (state.epoch, state.revision):
+            what = f"index at {held.revision} of {held.epoch}, register at {state.revision} of {state.epoch}"
+            yield Difference("revision", str(held.revision), what)
+
+    def record(self, prepared: Prepared) -> Iterator[Difference]:
+        document = prepared.document
+        kind, key = document.kind, document.key
+        found = self._snapshot.value("ids", layout.record_key(kind, key))
+        if found is None:
+            yield Difference(kind, key, "not in the index")
+            return
+        number = layout.id_of(found)
+        self._found.add(number)
+        if self._snapshot.value("documents", found) != layout.encode_document(document):
+            yield Difference(kind, key, "another document in the index")
+        elif self._snapshot.value("orders", found) != prepared.order:
+            yield Difference(kind, key, "another place in the static order")
+        for database, posting in sorted(all_keys(prepared)):
+            self._memberships[database] += 1
+            if number not in self._posting(database, posting):
+                yield Difference(kind, key, f"missing in {database} {posting!r}")
+
+    def leftovers(self) -> Iterator[Difference]:
+        """Documents of records that are gone."""
+        for name, value in self._snapshot.scan("ids", _EVERYTHING):
+            if layout.id_of(value) not in self._found:
+                key = name[1:].decode(errors="replace")
+                yield Difference(layout.KIND_OF[name[0]], key, "in the index, not in the register")
+        for database in ("documents", "orders"):
+            for name, _ in self._snapshot.scan(database, _EVERYTHING):
+                if layout.id_of(name) not in self._found:
+                    yield Difference(database, str(layout.id_of(name)), "no record of the register has this id")
+
+    def postings(self) -> Iterator[Difference]:
+        """Members that do not belong. Every document is known by now to be where it should be, or was named: where the
+        sizes add up as well, nobody else is there."""
+        for database in POSTINGS:
+            held = sum(len(layout.decode_posting(value)) for _, value in self._snapshot.scan(database, _EVERYTHING))
+            if held != self._memberships[database]:
+                yield from self._strangers(database)
+
+    def _strangers(self, database: str) -> Iterator[Difference]:
+        for name, value in self._snapshot.scan(database, _EVERYTHING):
+            for number in layout.decode_posting(value):
+                if (database, name) not in self._keys_of(number):
+                    yield Difference(database, repr(name), f"holds document {number}, which does not belong there")
+
+    def _keys_of(self, number: int) -> set[tuple[str, bytes]]:
+        if self._snapshot.value("documents", layout.id_key(number)) is None:
+            return set()
+        document = self._snapshot.document(number)
+        values = document.values()
+        return stored_keys(document.kind, values, words_of(document.kind, values))
+
+    def order(self) -> Iterator[Difference]:
+        """Ids given at the build are ranks in the static order; what was added later is marked as late."""
+        late = self._snapshot.late()
+        early = ((name, bytes(value)) for name, value in self._snapshot.scan("orders", _EVERYTHING))
+        for (_, before), (name, after) in pairwise(pair for pair in early if layout.id_of(pair[0]) not in late):
+            if after <= before:
+                yield Difference("orders", str(layout.id_of(name)), "its id is not its rank")
+        for number in late - self._found:
+            yield Difference("late", str(number), "marked as late, and no document")
+
+    def sounds(self) -> Iterator[Difference]:
+        held = {
+            (name, word)
+            for name, value in self._snapshot.scan("sounds", _EVERYTHING)
+            for word in bytes(value).decode().split()
+        }
+        expected = set()
+        for name, _ in self._snapshot.scan("words", _EVERYTHING):
+            word = name[1:].decode(errors="ignore")
+            key = sound_key(name[0], word)
+            if key is not None:
+                expected.add((key, word))
+        for key, word in sorted(held ^ expected):
+            what = "entered under a sound, and no word" if (key, word) in held else "not entered under its sound"
+            yield Difference("sounds", word, what)

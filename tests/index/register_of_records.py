@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
+from directory.errors import Unavailable
 from directory.index.documents import key_of, record_kind
 from directory.model import Changes, Kind, Record, RegisterState
 from directory.source import Listener, RecordSource
@@ -20,6 +22,7 @@ class RegisterOfRecords:
     records: dict[Key, Record] = field(default_factory=dict)
     revisions: list[frozenset[Key]] = field(default_factory=list)
     epoch: str = "00000000-0000-0000-0000-000000000001"
+    lost: bool = False  # as a database that cannot be reached
 
     @classmethod
     def of(cls, records: Iterable[Record]) -> RegisterOfRecords:
@@ -43,10 +46,33 @@ class RegisterOfRecords:
 
     @contextlib.contextmanager
     def open(self, pinned: str | None = None) -> Iterator[RecordSource]:
+        self._check()
         yield _Source(replace(self, records=dict(self.records), revisions=list(self.revisions)))
 
-    def listen(self) -> contextlib.AbstractContextManager[Listener]:
-        raise NotImplementedError("nothing is committed behind a test's back")
+    @contextlib.contextmanager
+    def listen(self) -> Iterator[Listener]:
+        self._check()
+        yield _Listener(self, len(self.revisions))
+
+    def _check(self) -> None:
+        if self.lost:
+            raise Unavailable("the register is lost")
+
+
+@dataclass
+class _Listener:
+    register: RegisterOfRecords
+    heard: int
+
+    def wait(self, timeout_s: float) -> bool:
+        until = time.monotonic() + timeout_s
+        while time.monotonic() < until:
+            self.register._check()
+            if len(self.register.revisions) > self.heard:
+                self.heard = len(self.register.revisions)
+                return True
+            time.sleep(0.005)
+        return False
 
 
 @dataclass

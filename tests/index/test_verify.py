@@ -1,0 +1,101 @@
+"""Verification names each kind of difference, and what it is about."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pyroaring import BitMap
+
+from directory.index import layout, store
+from directory.index.build import build_index
+from directory.index.store import Environment
+from directory.index.verify import Difference, verify
+from directory.model import Kind
+from directory.query import Field
+from tests.index.people import PEOPLE, person
+from tests.index.register_of_records import RegisterOfRecords
+
+MAP = 2**28
+BOX = "box1@medecin.mssante.fr"
+
+
+@pytest.fixture
+def register(tmp_path: Path) -> RegisterOfRecords:
+    register = RegisterOfRecords.of(PEOPLE)
+    build_index(register, tmp_path, map_bytes=MAP, workers=1)
+    return register
+
+
+def _named(register: RegisterOfRecords, path: Path) -> set[tuple[str, str, str]]:
+    return {(found.kind, found.key, found.what) for found in verify(register, path, map_bytes=MAP)}
+
+
+def test_a_record_that_is_gone_is_named(tmp_path: Path, register: RegisterOfRecords) -> None:
+    del register.records[Kind.MAILBOX, BOX]
+    found = _named(register, tmp_path)
+    assert ("mailbox", BOX, "in the index, not in the register") in found
+
+
+def test_a_record_that_is_missing_is_named(tmp_path: Path, register: RegisterOfRecords) -> None:
+    for record in person(77, "NEUF", "Jean", "LYON"):
+        register.records[(Kind.MAILBOX, "box77@medecin.mssante.fr") if "Mailbox" in type(record).__name__ else
+                         (Kind.PRACTITIONER, "810990000077")] = record  # fmt: skip
+    assert _named(register, tmp_path) == {
+        ("mailbox", "box77@medecin.mssante.fr", "not in the index"),
+        ("practitioner", "810990000077", "not in the index"),
+    }
+
+
+def test_an_index_that_lags_is_named(tmp_path: Path, register: RegisterOfRecords) -> None:
+    register.commit()
+    assert [found.kind for found in verify(register, tmp_path, map_bytes=MAP)] == ["revision"]
+
+
+Plant = Callable[[Any, dict[str, Any]], None]
+
+
+def _stranger(txn: Any, databases: dict[str, Any]) -> None:
+    key = layout.word_key("name", "martin")
+    ids = layout.decode_posting(txn.get(key, db=databases["words"])) | BitMap([0, 9999])
+    txn.put(key, layout.encode_posting(ids), db=databases["words"])
+
+
+def _lost_member(txn: Any, databases: dict[str, Any]) -> None:
+    txn.delete(layout.term_key(Field.MAIL, BOX), db=databases["terms"])
+
+
+def _other_order(txn: Any, databases: dict[str, Any]) -> None:
+    txn.put(layout.id_key(3), b"\xff", db=databases["orders"])
+
+
+def _unsounded(txn: Any, databases: dict[str, Any]) -> None:
+    with txn.cursor(db=databases["sounds"]) as cursor:
+        cursor.first()
+        cursor.delete()
+
+
+def _orphan(txn: Any, databases: dict[str, Any]) -> None:
+    txn.put(layout.id_key(500), txn.get(layout.id_key(0), db=databases["documents"]), db=databases["documents"])
+
+
+@pytest.mark.parametrize(
+    ("plant", "said"),
+    [
+        (_stranger, "holds document 9999, which does not belong there"),
+        (_lost_member, "missing in terms"),
+        (_other_order, "another place in the static order"),
+        (_other_order, "its id is not its rank"),
+        (_unsounded, "not entered under its sound"),
+        (_orphan, "no record of the register has this id"),
+    ],
+)
+def test_a_planted_difference_is_named(tmp_path: Path, register: RegisterOfRecords, plant: Plant, said: str) -> None:
+    environment: Environment = store.open_environment(tmp_path / "build-1", MAP, write=True)
+    with environment.lmdb.begin(write=True) as txn:
+        plant(txn, environment.databases)
+    environment.close()
+    found: list[Difference] = verify(register, tmp_path, map_bytes=MAP)
+    assert any(said in str(difference) for difference in found), found
