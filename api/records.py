@@ -11,7 +11,7 @@ from api import answers
 from api.parameters import known_only
 from api.problems import Ambiguous
 from directory.errors import NotFound
-from directory.index.layout import StoredDocument
+from directory.index.reader import StoredDocument
 from directory.index.reader import Index, Snapshot
 from directory.model import Kind
 from directory.query import Field, Is, Or, Query

@@ -19,9 +19,9 @@ class RecordSource(Protocol):
     def state(self) -> RegisterState:
         """The state that every read of this source sees."""
 
-    def partitions(self, kind: Kind, parts: int) -> Sequence[tuple[str, str | None]]:
-        """About `parts` key ranges [first, end) of similar size that together hold every record of the kind; `end` is
-        None in the last one."""
+    def partitions(self, kind: Kind, size: int) -> Sequence[tuple[str, str | None]]:
+        """Key ranges [first, end) of about `size` records that together hold every record of the kind; `end` is None
+        in the last one."""
 
     def read_range(self, kind: Kind, first: str, end: str | None) -> Iterator[Record]:
         """The records of a key range, streamed in key order (byte order of the UTF-8 key)."""

@@ -8,12 +8,11 @@ section 9 line 5, section 11.2 point 6). Space follows the insignificant space h
 
 from __future__ import annotations
 
-import functools
 import re
 import unicodedata
 from typing import Final
 
-FOLD_VERSION: Final = 1
+FOLD_VERSION: Final = 2
 """Stored in every index; a change here makes every index rebuild itself."""
 
 
@@ -74,43 +73,58 @@ def words(value: str) -> tuple[str, ...]:
     return tuple(_WORD.findall(_letters(value)))
 
 
-_SILENT_END: Final = re.compile(r"(?:[sxtdz]+|e|es|ent|er)$")
-_SOUNDS: Final = (
-    # In order: longer spellings first. Right sides are single sounds; capitals and digits have no letter of their own.
-    (re.compile(r"^(?:h|gn(?=[aeiouy]))"), ""),
-    (re.compile(r"ph"), "f"),
-    (re.compile(r"sch|sh|ch(?=[aeiouy])"), "X"),
-    (re.compile(r"ch|ck|cqu?|qu?|k"), "k"),
-    (re.compile(r"c(?=[eiy])|sc(?=[eiy])|[tc]ion"), lambda found: "sion" if found.group().endswith("ion") else "s"),
-    (re.compile(r"c"), "k"),
-    (re.compile(r"gu(?=[eiy])"), "G"),
-    (re.compile(r"g(?=[eiy])|j"), "j"),
-    (re.compile(r"g"), "G"),
-    (re.compile(r"ault|aud(?![aeiouy])|aut(?![aeiouy])|e?aux?|ot$|os$|od$|op$"), "o"),
-    (re.compile(r"oeu|eu|oe"), "E"),
-    (re.compile(r"ou"), "U"),
-    (re.compile(r"[ae]in|[ae]im|yn|ym|in(?![aeiouyn])|im(?![aeiouym])|un(?![aeiouyn])"), "1"),
-    (re.compile(r"[ae][nm](?![aeiouynm])"), "2"),
-    (re.compile(r"o[nm](?![aeiouynm])"), "3"),
-    (re.compile(r"ai|ei|ay|ey|er$|ez$|et$|ee"), "e"),
-    (re.compile(r"ill|ll?i(?=[aeou])"), "i"),
-    (re.compile(r"[yi]+"), "i"),
-    (re.compile(r"[szx]"), "s"),
-    (re.compile(r"[wv]"), "v"),
-    (re.compile(r"h"), ""),
+def words_of_folded(value: str) -> tuple[str, ...]:
+    """The words of a value that is folded already: `words(v) == words_of_folded(fold(v))`."""
+    return tuple(_WORD.findall(value))
+
+
+# Letters and the sound they stand for, longer spellings first. A sound is a letter of its own or one that spells no
+# other: X for "ch", E for "eu", U for "ou", 1 2 3 for the nasals of "in", "an" and "on". h, s, z and doubled letters
+# never decide; nor do most letters at the end.
+_SPELLINGS: Final = (
+    (r"(?<=..)(?:e[sz]?|t?z|[sx]|(?<=[aeiouynrl])[td][ts]?|(?<=n)cs?|(?<=er)cq?s?|(?<=m)[pb]s?)$", ""),
+    (r"(?:er|ets?|ed|[ae]ye?s?|ai(?:e?s?|ts?|x)?)$", "e"),
+    (r"e?au(?:l?[tdsx]+)?$|o[tdsxp]s?$|aul(?=[tdncsm])|e?au", "o"),
+    (r"oul[tdsx]+$|ou(?![aei])", "U"),
+    (r"(?<=[aeioy])s(?=[nmlbdgvrj])", ""),  # DUFRESNE, LEMESLE, DESBOIS
+    (r"xc?(?=[eiy])|x|[ckg][sz]|sc(?=[eiy])|c(?=[eiy])|(?<=an)c(?=oi)|t(?=ion|ia$)|t?z|t(?=s)(?!s$)", "s"),
+    (r"t?ch(?=[rl]|ae)", "k"),
+    (r"sch|sh|t?ch|tsch", "X"),
+    (r"c(?:k|qu?)|qu?|c", "k"),
+    (r"ph", "f"),
+    (r"gu(?=[eiy])|gw", "g"),
+    (r"ge(?=[aou])|[dt]?j(?:e(?=a))?|g(?=[eiy])", "j"),
+    (r"gn(?=[aeiouy])", "ni"),
+    (r"b(?=v)|(?<=a)p(?=tis)|h", ""),
+    (r"oing?(?![aeiouyh])", "w1"),
+    (r"(?:[ae]?[iy]|u)n(?![aeiouyh])|(?:[ae]?[iy]|u)mp?(?=[bps])|aim$", "1"),
+    (r"[ae]n(?![aeiouyh])|[ae]mp?(?=[bps])", "2"),
+    (r"on(?![aeiouyh])|omp(?=t)|om(?=[bpt])", "3"),
+    (r"^ou(?=[aei])|w", "v"),
+    (r"oeu|eu", "E"),
+    (r"ou", "U"),
+    (r"o[iy](?=[aeiou])", "wai"),
+    (r"o[iy]", "wa"),
+    (r"[ae][iy](?=[aeiou])", "ei"),
+    (r"[ae][iy]|ae(?=[tv])", "e"),
+    (r"y", "i"),
 )
+_SPELLING: Final = re.compile("|".join(f"({letters})" for letters, _ in _SPELLINGS))
+_SOUNDS: Final = ("", *(sound for _, sound in _SPELLINGS))
+_DOUBLE: Final = re.compile(r"(.)\1+")
+_YOD: Final = re.compile(r"(?<=[ae])ill(?=[aeou])")  # MAILLER, as in MAYER
 
 
-@functools.lru_cache(maxsize=200_000)
 def phonetic(word: str) -> str:
     """How a folded word sounds to a French ear, as a short key: words that sound alike share it.
 
     "lefebvre" and "lefevre", "philippe" and "filip", "thibault" and "tibo" are the same. '' for what has no letters.
     """
-    sound = word.replace("bv", "v").replace("th", "t")
-    sound = re.sub(r"(.)\1+", r"\1", sound)
-    for pattern, by in _SOUNDS:
-        sound = pattern.sub(by, sound)
-    sound = re.sub(r"(.)\1+", r"\1", sound)
-    ended = _SILENT_END.sub("", sound)
-    return ended if len(ended) > 1 else sound
+    if not word.isalpha():
+        return ""
+    single = _DOUBLE.sub(r"\1", _YOD.sub("i", word))
+    return _DOUBLE.sub(r"\1", _SPELLING.sub(_sound, single)) or single
+
+
+def _sound(spelling: re.Match[str]) -> str:
+    return _SOUNDS[spelling.lastindex or 0]

@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from directory.index.documents import OPERATIONAL
+from directory.index import layout
 from directory.index.encoding import partial_attribute
-from directory.index.layout import StoredDocument
+from directory.index.reader import StoredDocument
 from ldap_server.schema import SUBSCHEMA_DN, attribute_type
 
 _COMPUTED: Final = ("entryDN", "structuralObjectClass", "subschemaSubentry", "hasSubordinates")
@@ -47,9 +47,12 @@ class Selection:
     def of_document(self, document: StoredDocument, dn: bytes) -> bytes:
         """The wanted attributes of a mailbox, encoded."""
         parts = []
-        for name, encoded in document.attributes():
-            if (self.operational if name in OPERATIONAL else self.user) or name in self.names:
-                parts.append(partial_attribute(name, []) if self.types_only else encoded)
+        entry = document.entry
+        offsets = layout.ENTRY.unpack_from(entry)
+        for place, name in enumerate(layout.ENTRY_ATTRIBUTES):
+            if (self.user if place < layout.USER_ATTRIBUTES else self.operational) or name in self.names:
+                encoded = bytes(entry[offsets[place] : offsets[place + 1]])
+                parts.append(partial_attribute(name, []) if self.types_only and encoded else encoded)
         if self.operational or self.names:
             parts.append(self.encode(_computed(dn.decode()), frozenset(_COMPUTED)))
         return b"".join(parts)

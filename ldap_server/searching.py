@@ -11,7 +11,7 @@ from typing import Final
 import directory
 from directory.errors import DirectoryError, InvalidInput, QueryTooComplex, TimeLimitExceeded, Unavailable
 from directory.index.answers import Match, Page
-from directory.index.layout import StoredDocument
+from directory.index.reader import StoredDocument
 from directory.index.reader import Index, Snapshot
 from directory.query import And, Field, Is, Predicate, Query
 from directory.settings import Settings

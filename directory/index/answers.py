@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from directory.index.layout import StoredDocument
 from directory.model import RegisterState
+
+if TYPE_CHECKING:
+    from directory.index.reader import StoredDocument
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

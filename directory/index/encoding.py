@@ -1,8 +1,10 @@
-"""The little of BER that a prepared answer needs: a PartialAttribute (RFC 4511 section 4.1.7)."""
+"""The little of LDAP that a prepared answer needs: a PartialAttribute in BER (RFC 4511 section 4.1.7), a relative name."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from typing import Final
 
 _SHORT = [bytes([size]) for size in range(0x80)]
 
@@ -24,3 +26,16 @@ def partial_attribute(name: str, values: Sequence[str]) -> bytes:
     encoded = b"".join([octets(value.encode()) for value in values])
     body = octets(name.encode()) + b"\x31" + length(len(encoded)) + encoded
     return b"\x30" + length(len(body)) + body
+
+
+_SPECIAL: Final = re.compile(r'([\\"+,;<>=])')
+
+
+def rdn_value(value: str) -> str:
+    """A value as it stands in a distinguished name (RFC 4514 section 2.4)."""
+    escaped = _SPECIAL.sub(r"\\\1", value).replace("\x00", r"\00")
+    if escaped.startswith(("#", " ")):
+        escaped = "\\" + escaped
+    if escaped.endswith(" ") and not escaped.endswith("\\ "):
+        escaped = escaped[:-1] + "\\ "
+    return escaped

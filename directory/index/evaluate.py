@@ -179,7 +179,7 @@ class Evaluation:
     def _terms(self, field: Field, prefix: str = "") -> Iterator[tuple[str | None, memoryview]]:
         """The field's values that begin with a prefix, with their documents; None for a value too long for its key,
         which may begin otherwise and has to be read from the documents."""
-        beginning = layout.beginning_key(field, prefix)
+        beginning = layout.value_beginning(field, prefix)
         for count, (key, posting) in enumerate(self._snapshot.scan("terms", beginning)):
             if count % _CHECK_EVERY == 0:
                 self._check_time()
@@ -203,7 +203,7 @@ class Evaluation:
             for word_class in ("name", "identifier"):
                 begins |= self._beginning("words", layout.word_key(word_class, word))
             if any(letter.isdigit() for letter in word):
-                begins |= self._beginning("terms", layout.beginning_key(Field.IDENTIFIER, word))
+                begins |= self._beginning("terms", layout.value_beginning(Field.IDENTIFIER, word))
             found = found & begins
         return found
 

@@ -14,9 +14,12 @@ from pyroaring import BitMap
 
 from directory.errors import Unavailable
 from directory.index import layout, store
-from directory.index.build import BuildProgress, build_locked, sound_key
-from directory.index.documents import Prepared, key_of, prepare, record_kind, words_of
-from directory.index.postings import PostingKey, all_keys, stored_keys
+from directory.index.build import BuildProgress, build_locked
+from directory.index.documents import Prepared, key_of, prepare, record_kind
+from directory.index.layout import WORD_CLASSES
+from directory.index.lexicon import lexicon_keys
+from directory.index.postings import PostingKey, all_keys
+from directory.index.spool import BODIES
 from directory.index.store import Environment
 from directory.logs import pairs
 from directory.model import Changes, Kind
@@ -168,24 +171,46 @@ class _Update:
         """Store a record's new document, or drop the document of one that is gone."""
         record_key = layout.record_key(kind, key)
         found = self._get("ids", record_key)
-        body = layout.encode_document(prepared.document) if prepared is not None else None
         if found is not None:
-            if body == self._get("documents", found) and prepared is not None:
+            if prepared is not None and self._holds(found, prepared):
                 return  # a dependant that shows nothing of the change
             self._forget(kind, layout.id_of(found))
             self._txn.delete(record_key, db=self._databases["ids"])
-        if prepared is None or body is None:
-            return
+        if prepared is not None:
+            self._store(record_key, prepared)
+
+    def _holds(self, id_key: bytes, prepared: Prepared) -> bool:
+        return (
+            self._get("values", id_key) == prepared.record
+            and self._get("documents", id_key) == prepared.json
+            and (self._get("entries", id_key) or b"") == prepared.entry
+        )
+
+    def _store(self, record_key: bytes, prepared: Prepared) -> None:
         number = self._next_id
         self._next_id += 1
-        self._put("documents", layout.id_key(number), body)
-        self._put("orders", layout.id_key(number), prepared.order)
-        self._put("ids", record_key, layout.id_key(number))
+        key = layout.id_key(number)
+        self._put("values", key, prepared.record)
+        self._put("documents", key, prepared.json)
+        if prepared.entry:
+            self._put("entries", key, prepared.entry)
+        self._put("ids", record_key, key)
         self._late.add(number)
-        for posting in all_keys(prepared):
+        for posting in all_keys(prepared.kind, prepared.values):
             self._add[posting].append(number)
 
+    def _forget(self, kind: Kind, number: int) -> None:
+        key = layout.id_key(number)
+        record = self._get("values", key)
+        assert record is not None
+        for posting in all_keys(kind, layout.decode_values(record)):
+            self._remove[posting].append(number)
+        for database in BODIES:
+            self._txn.delete(key, db=self._databases[database])
+        self._late.discard(number)
+
     def write(self) -> None:
+        words: set[str] = set()  # that appeared or vanished in some class
         for posting in sorted({*self._add, *self._remove}):
             database, key = posting
             before = self._get(database, key)
@@ -196,37 +221,27 @@ class _Update:
                 self._put(database, key, layout.encode_posting(ids))
             else:
                 self._txn.delete(key, db=self._databases[database])
-            if database == "words" and bool(ids) != (before is not None):
-                self._sound(key, known=bool(ids))
+            if database == "words" and bool(ids) != (before is not None) and not layout.is_cut(key):
+                words.add(key[1:].decode())
+        for word in sorted(words):
+            self._enter(word)
         if self._late:
             self._put("meta", layout.META_LATE, layout.encode_posting(self._late))
         else:
             self._txn.delete(layout.META_LATE, db=self._databases["meta"])
         self._put("meta", layout.META_NEXT_ID, layout.id_key(self._next_id))
 
-    def _forget(self, kind: Kind, number: int) -> None:
-        key = layout.id_key(number)
-        stored = layout.StoredDocument(self._get("documents", key))  # type: ignore[arg-type]
-        values = stored.values()
-        for posting in stored_keys(kind, values, words_of(kind, values)):
-            self._remove[posting].append(number)
-        self._txn.delete(key, db=self._databases["documents"])
-        self._txn.delete(key, db=self._databases["orders"])
-        self._late.discard(number)
-
-    def _sound(self, word_key: bytes, *, known: bool) -> None:
-        """Enter a new word under its sound, or take a word that nobody bears any more out."""
-        word = word_key[1:].decode(errors="ignore")
-        key = sound_key(word_key[0], word)
-        if key is None:
-            return
-        held = self._get("sounds", key)
-        words = set(held.decode().split()) if held is not None else set()
-        words = words | {word} if known else words - {word}
-        if words:
-            self._put("sounds", key, " ".join(sorted(words)).encode())
-        else:
-            self._txn.delete(key, db=self._databases["sounds"])
+    def _enter(self, word: str) -> None:
+        """Enter a word in the lexicon, or take one that no document has any more out."""
+        borne = any(self._get("words", layout.word_key(word_class, word)) for word_class in WORD_CLASSES)
+        for key in lexicon_keys(word):
+            held = self._get("lexicon", key)
+            words = set(held.decode().split()) if held is not None else set()
+            words = words | {word} if borne else words - {word}
+            if words:
+                self._put("lexicon", key, " ".join(sorted(words)).encode())
+            else:
+                self._txn.delete(key, db=self._databases["lexicon"])
 
     def _get(self, database: str, key: bytes) -> bytes | None:
         found: bytes | None = self._txn.get(key, db=self._databases[database])

@@ -2,21 +2,25 @@
 
 An index is a folder `build-<n>/` with one LMDB environment, and a link `current` to the one being served: a rebuild is
 made beside and swapped in by renaming the link. Ids are dense 32-bit numbers, handed out at a full build in the
-documents' static order; a changed document gets a new id at the end and is listed in `late`, so that "the first
-hundred in order" is: the first hundred of the rest in id order, merged by order key with the few late ones.
+documents' static order (mailboxes first: they are reachable); a changed document gets a new id at the end and is
+listed in `late`, so that "the first hundred in order" is: the first hundred of the rest in id order, merged by order
+key with the few late ones.
 
-| Database    | Key                                | Value                                                        |
-|-------------|------------------------------------|--------------------------------------------------------------|
-| `meta`      | name                               | see `META_*`                                                 |
-| `documents` | id                                 | a document body (`encode_document`)                          |
-| `ids`       | kind number, record key            | id                                                           |
-| `orders`    | id                                 | the document's static order key                              |
-| `kinds`     | kind number                        | posting: all documents of the kind                           |
-| `present`   | field number                       | posting: documents in which the field has a value            |
-| `terms`     | field number, folded value         | posting                                                      |
-| `grams`     | field number, 1 to 3 folded letters | posting: mailboxes with a value that contains the gram      |
-| `words`     | word class, word                   | posting: documents with that word                            |
-| `sounds`    | word class, phonetic key           | the words that sound so, separated by spaces                 |
+| Database     | Key                                | Value                                                       |
+|--------------|------------------------------------|-------------------------------------------------------------|
+| `meta`       | name                               | see `META_*`                                                |
+| `entries`    | id of a mailbox                    | its LDAP entry, ready to frame (`encode_entry`)             |
+| `values`     | id                                 | what a document is found by, folded (`encode_values`)       |
+| `documents`  | id                                 | the REST answer of the record (`compression`)               |
+| `ids`        | kind number, record key            | id                                                          |
+| `kinds`      | kind number                        | posting: all documents of the kind                          |
+| `present`    | field number                       | posting: documents in which the field has a value           |
+| `terms`      | field number, folded value         | posting                                                     |
+| `grams`      | field number, 1 to 3 letters       | posting: mailboxes with a value that contains them          |
+| `grams`      | field number, 0x02, 1 to 5 letters | posting: mailboxes with a value that begins so              |
+| `words`      | word class, word                   | posting: documents with that word                           |
+| `beginnings` | word class, 1 to 3 letters         | posting: documents with a word that begins so               |
+| `lexicon`    | see `lexicon`                      | the distinct words found under it, separated by spaces      |
 """
 
 from __future__ import annotations
@@ -24,7 +28,6 @@ from __future__ import annotations
 import hashlib
 import struct
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from pyroaring import BitMap
@@ -32,9 +35,22 @@ from pyroaring import BitMap
 from directory.model import Kind
 from directory.query import Field
 
-LAYOUT_VERSION: Final = 2  # also raised when documents get other contents or another order
+LAYOUT_VERSION: Final = 3  # also raised when documents get other contents or another order
 
-DATABASES: Final = ("meta", "documents", "ids", "orders", "kinds", "present", "terms", "grams", "words", "sounds")
+DATABASES: Final = (
+    "meta",
+    "entries",
+    "values",
+    "documents",
+    "ids",
+    "kinds",
+    "present",
+    "terms",
+    "grams",
+    "words",
+    "beginnings",
+    "lexicon",
+)
 
 META_VERSIONS: Final = b"versions"  # "<LAYOUT_VERSION>.<FOLD_VERSION>"
 META_STATE: Final = b"state"  # JSON of RegisterState
@@ -51,19 +67,20 @@ GRAM_FIELDS: Final[frozenset[Field]] = frozenset(
     {
         Field.MAIL,
         Field.CN,
-        Field.DISPLAY_NAME,
         Field.SN,
         Field.GIVEN_NAME,
-        Field.TITLE,
-        Field.SPECIALTY,
         Field.ORGANIZATION,
         Field.SERVICE,
         Field.DESCRIPTION,
         Field.CITY,
     }
 )
-"""Fields that people search by infix: in mailboxes, which mail clients ask for so, they have grams; on other fields and
-in other kinds of document `Like` scans the field's terms."""
+"""Fields that people search by infix: in mailboxes, which mail clients ask for so, they have grams. A `displayName` is
+always among the entry's `cn`, so that the grams of `cn` serve for both. On other fields and in other kinds of document
+`Like` scans the field's terms."""
+LONGEST_GRAM: Final = 3
+LONGEST_ANCHORED: Final = 5  # letters of a beginning that has a posting of its own
+_ANCHOR: Final = b"\x02"  # no folded value contains it
 
 WORD_CLASSES: Final[Mapping[str, int]] = {
     "name": 1,  # family and given names
@@ -72,10 +89,14 @@ WORD_CLASSES: Final[Mapping[str, int]] = {
     "profession": 4,  # profession and specialty labels
     "identifier": 5,  # the parts of addresses; identifiers and addresses themselves are terms of their fields
 }
+LONGEST_BEGINNING: Final = 3
 
 _ID: Final = struct.Struct(">I")
 _MAX_KEY: Final = 500  # LMDB allows 511 bytes; longer values are cut and told apart by a digest
 _CUT: Final = _MAX_KEY - 17  # bytes of a cut key between its first byte and the digest
+LONGEST_TEXT: Final = _MAX_KEY - 1  # bytes of a value, word or record key that is never cut
+
+# -- keys --------------------------------------------------------------------------------------------------------------
 
 
 def id_key(document_id: int) -> bytes:
@@ -92,23 +113,38 @@ def record_key(kind: Kind, key: str) -> bytes:
 
 
 def term_key(field: Field, value: str) -> bytes:
-    """The key in `terms` (whole folded value) or `grams` (1 to 3 letters) of a field."""
+    """The key of a whole folded value."""
     return bounded(bytes([FIELD_NUMBER[field]]) + value.encode())
 
 
-def beginning_key(field: Field, prefix: str) -> bytes:
+def value_beginning(field: Field, prefix: str) -> bytes:
     """What the keys in `terms` of all values that begin with `prefix` begin with; for a very long prefix, and for
     values cut by `bounded`, other values' keys may begin so too."""
     return bytes([FIELD_NUMBER[field]]) + prefix.encode()[:_CUT]
 
 
-def is_cut(key: bytes) -> bool:
-    """Whether a key may be that of a longer value, of which it tells the beginning only."""
-    return len(key) == _MAX_KEY
+def gram_key(field: Field, infix: str) -> bytes:
+    """The key of the mailboxes with a value that contains 1 to 3 letters."""
+    return bytes([FIELD_NUMBER[field]]) + infix.encode()
+
+
+def anchored_key(field: Field, prefix: str) -> bytes:
+    """The key of the mailboxes with a value that begins with 1 to 5 letters."""
+    return bytes([FIELD_NUMBER[field]]) + _ANCHOR + prefix.encode()
 
 
 def word_key(word_class: str, word: str) -> bytes:
     return bounded(bytes([WORD_CLASSES[word_class]]) + word.encode())
+
+
+def beginning_key(word_class: str, letters: str) -> bytes:
+    """The key of the documents with a word that begins with 1 to 3 letters."""
+    return bytes([WORD_CLASSES[word_class]]) + letters.encode()
+
+
+def is_cut(key: bytes) -> bool:
+    """Whether a key may be that of a longer value, of which it tells the beginning only."""
+    return len(key) == _MAX_KEY
 
 
 def bounded(key: bytes) -> bytes:
@@ -118,9 +154,19 @@ def bounded(key: bytes) -> bytes:
     return key[: _CUT + 1] + hashlib.blake2b(key, digest_size=16).digest()
 
 
+# -- postings ----------------------------------------------------------------------------------------------------------
+
+_WORTH_RUNS: Final = 4096  # ids from which on runs are looked for: large sets are mostly whole ranges
+
+
 def encode_posting(ids: BitMap) -> bytes:
     """A set of ids: a lone one as its four bytes, others as a serialized Roaring bitmap (always longer)."""
-    return id_key(ids[0]) if len(ids) == 1 else ids.serialize()
+    if len(ids) == 1:
+        return id_key(ids[0])
+    if len(ids) > _WORTH_RUNS:
+        ids.run_optimize()
+    serialized: bytes = ids.serialize()
+    return serialized
 
 
 def decode_posting(value: bytes | memoryview | None) -> BitMap:
@@ -131,104 +177,102 @@ def decode_posting(value: bytes | memoryview | None) -> BitMap:
     return BitMap.deserialize(bytes(value))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Document:
-    """A prepared answer.
+# -- values ------------------------------------------------------------------------------------------------------------
 
-    `attributes` are the LDAP attributes in the order they are sent: name as the schema spells it, and the encoded
-    PartialAttribute (RFC 4511 section 4.1.7, `SEQUENCE { type, SET OF value }`); empty for non-mailboxes.
-    `values` are the folded values per field, on which filters are verified. `json` is the REST answer of the record.
-    """
-
-    kind: Kind
-    key: str
-    attributes: tuple[tuple[str, bytes], ...]
-    values: Mapping[Field, Sequence[str]]
-    json: bytes
+PART: Final = "\x1e"  # between the parts of a values record; folded values hold no control character
+VALUE: Final = "\x1f"  # between the values of a field
+VALUES_AT: Final = 2  # the part of the first field: rank and kind number stand before
+KEY_AT: Final = VALUES_AT + len(FIELDS)  # the record's key is the last part: it is as received, whatever it holds
+_NO_VALUES: Final = [""] * len(FIELDS)
 
 
-_HEADER: Final = struct.Struct(">BHHIII")  # kind, key bytes, attribute count, attribute table+data, values, json bytes
-_SLICE: Final = struct.Struct(">BI")  # attribute name length, encoded length
-
-
-def encode_document(document: Document) -> bytes:
-    key = document.key.encode()
-    names = b"".join(_SLICE.pack(len(name), len(encoded)) + name.encode() for name, encoded in document.attributes)
-    attributes = names + b"".join(encoded for _, encoded in document.attributes)
-    values = _encode_values(document.values)
-    header = _HEADER.pack(
-        KIND_NUMBER[document.kind], len(key), len(document.attributes), len(attributes), len(values), len(document.json)
-    )
-    return b"".join((header, key, attributes, values, document.json))
-
-
-def _encode_values(values: Mapping[Field, Sequence[str]]) -> bytes:
-    parts: list[bytes] = []
+def encode_values(rank: str, kind: Kind, key: str, values: Mapping[Field, Sequence[str]]) -> bytes:
+    """What a document is found by and ordered by: its rank and kind, the folded values of each field, its key."""
+    parts = _NO_VALUES.copy()
     for field, texts in values.items():
-        number = FIELD_NUMBER[field] << 24
-        for text in texts:
-            encoded = text.encode()
-            parts += ((number | len(encoded)).to_bytes(4, "big"), encoded)
-    return b"".join(parts)
+        parts[FIELD_NUMBER[field]] = texts[0] if len(texts) == 1 else VALUE.join(texts)
+    return PART.join((rank, str(KIND_NUMBER[kind]), *parts, key)).encode()
 
 
-class StoredDocument:
-    """A document read in place: each part is sliced out of the memory map only when asked for.
+def values_parts(record: bytes) -> list[str]:
+    """The parts of a values record: rank, kind number, one part per field from `VALUES_AT` on, key."""
+    return record.decode().split(PART, KEY_AT)
 
-    Valid while its read transaction is open; parts that are returned as bytes are copies.
-    """
 
-    __slots__ = ("_attribute_bytes", "_attribute_count", "_body", "_json_bytes", "_key_bytes", "_value_bytes", "kind")
+def decode_values(record: bytes, wanted: Iterable[Field] | None = None) -> dict[Field, list[str]]:
+    """The folded values of the wanted fields that have any (of all of them when None)."""
+    parts = values_parts(record)
+    found: dict[Field, list[str]] = {}
+    for field in FIELDS if wanted is None else wanted:
+        part = parts[VALUES_AT + FIELD_NUMBER[field]]
+        if part:
+            found[field] = part.split(VALUE)
+    return found
 
-    def __init__(self, body: bytes | memoryview) -> None:
-        self._body = body
-        kind, self._key_bytes, self._attribute_count, self._attribute_bytes, self._value_bytes, self._json_bytes = (
-            _HEADER.unpack_from(body)
-        )
-        self.kind = KIND_OF[kind]
 
-    @property
-    def key(self) -> str:
-        return bytes(self._body[_HEADER.size : _HEADER.size + self._key_bytes]).decode()
+_ORDER_CUT: Final = 64  # letters of a name that count in the static order; the record's key decides at last
 
-    @property
-    def json(self) -> bytes:
-        start = _HEADER.size + self._key_bytes + self._attribute_bytes + self._value_bytes
-        return bytes(self._body[start : start + self._json_bytes])
 
-    def attributes(self) -> list[tuple[str, bytes]]:
-        """The LDAP attributes in order: (name, encoded PartialAttribute)."""
-        table = _HEADER.size + self._key_bytes
-        found: list[tuple[str, int]] = []
-        for _ in range(self._attribute_count):
-            name_bytes, encoded_bytes = _SLICE.unpack_from(self._body, table)
-            table += _SLICE.size
-            found.append((bytes(self._body[table : table + name_bytes]).decode(), encoded_bytes))
-            table += name_bytes
-        sliced: list[tuple[str, bytes]] = []
-        for name, encoded_bytes in found:
-            sliced.append((name, bytes(self._body[table : table + encoded_bytes])))
-            table += encoded_bytes
-        return sliced
+def static_order(record: bytes) -> bytes:
+    """The place of a document in the static order, by its values record: by rank (who can be reached comes first, then
+    persons before structures), then by name; the record's key breaks ties, so that every node has the same order."""
+    parts = values_parts(record)
+    family = parts[_FAMILY_AT] or parts[_STRUCTURE_AT]
+    given = parts[_GIVEN_AT]
+    names = (name.partition(VALUE)[0][:_ORDER_CUT] for name in (family, given))
+    return "\x00".join((parts[0], *names, parts[1], parts[KEY_AT])).encode()
 
-    def attribute_data(self) -> bytes:
-        """All encoded attributes, one after the other: what "all user attributes" sends."""
-        table = _HEADER.size + self._key_bytes
-        end = table + self._attribute_bytes
-        for _ in range(self._attribute_count):
-            table += _SLICE.size + _SLICE.unpack_from(self._body, table)[0]
-        return bytes(self._body[table:end])
 
-    def values(self, wanted: Iterable[Field] | None = None) -> dict[Field, list[str]]:
-        """The folded values of the wanted fields (all of them when None)."""
-        numbers = None if wanted is None else {FIELD_NUMBER[field] for field in wanted}
-        found: dict[Field, list[str]] = {}
-        body, at = self._body, _HEADER.size + self._key_bytes + self._attribute_bytes
-        end = at + self._value_bytes
-        while at < end:
-            number, size = body[at], int.from_bytes(body[at + 1 : at + 4], "big")
-            at += 4
-            if numbers is None or number in numbers:
-                found.setdefault(FIELDS[number], []).append(bytes(body[at : at + size]).decode())
-            at += size
-        return found
+_FAMILY_AT: Final = VALUES_AT + FIELD_NUMBER[Field.SN]
+_GIVEN_AT: Final = VALUES_AT + FIELD_NUMBER[Field.GIVEN_NAME]
+_STRUCTURE_AT: Final = VALUES_AT + FIELD_NUMBER[Field.ORGANIZATION]
+
+# -- entries -----------------------------------------------------------------------------------------------------------
+
+# What mail clients ask for together stands together, so that it is one slice; operational attributes stand last.
+ENTRY_ATTRIBUTES: Final[tuple[Field, ...]] = (
+    Field.MAIL,
+    Field.CN,
+    Field.SN,
+    Field.GIVEN_NAME,
+    Field.ORGANIZATION,
+    Field.CITY,
+    Field.DISPLAY_NAME,
+    Field.TITLE,
+    Field.MAILBOX_TYPE,
+    Field.IDENTIFIER,
+    Field.IDENTIFIER_TYPE,
+    Field.PROFESSION,
+    Field.EXPERTISE,
+    Field.SPECIALTY,
+    Field.SERVICE,
+    Field.ORGANIZATION_IDENTIFIER,
+    Field.ORGANIZATION_IDENTIFIER_TYPE,
+    Field.DESCRIPTION,
+    Field.STREET,
+    Field.POSTAL_CODE,
+    Field.DEPARTMENT,
+    Field.TELEPHONE,
+    Field.PAPERLESS,
+    Field.NATIONAL_ID,
+    Field.OBJECT_CLASS,
+    Field.ENTRY_UUID,
+    Field.CREATED,
+    Field.MODIFIED,
+)
+USER_ATTRIBUTES: Final = ENTRY_ATTRIBUTES.index(Field.ENTRY_UUID)
+"""How many of them are user attributes: they come first."""
+
+ENTRY: Final = struct.Struct(f"<{len(ENTRY_ATTRIBUTES) + 1}I")
+"""The beginning of an entry: where each attribute begins, and where the last one ends, from the entry's start."""
+
+
+def encode_entry(rdn: bytes, attributes: Sequence[bytes]) -> bytes:
+    """An entry: the offsets (`ENTRY`), its relative name, then the encoded attributes in the order of
+    `ENTRY_ATTRIBUTES`, those that are absent empty: any run of them is one slice."""
+    at = ENTRY.size + len(rdn)
+    offsets = [at]
+    for attribute in attributes:
+        at += len(attribute)
+        offsets.append(at)
+    return b"".join((ENTRY.pack(*offsets), rdn, *attributes))

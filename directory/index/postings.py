@@ -1,50 +1,46 @@
-"""What a document contributes to the sets of the index: one place, used alike by building, following and verifying."""
+"""What a document contributes to the sets of the index: one place, used alike by following and verifying; a build
+makes the same in bulk (a test compares)."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from directory.index import layout
-from directory.index.documents import Prepared, gram_values
 from directory.index.layout import FIELD_NUMBER, GRAM_FIELDS, KIND_NUMBER
+from directory.index.values import words_of
 from directory.model import Kind
 from directory.query import Field
 
 PostingKey = tuple[str, bytes]  # database, key
+POSTINGS = ("kinds", "present", "terms", "grams", "words", "beginnings")
 
 
-def plain_keys(prepared: Prepared) -> Iterator[PostingKey]:
-    """Every posting a document is in, grams apart."""
-    document = prepared.document
-    yield "kinds", bytes([KIND_NUMBER[document.kind]])
-    for field, values in document.values.items():
-        yield "present", bytes([FIELD_NUMBER[field]])
-        for value in values:
-            yield "terms", layout.term_key(field, value)
-    for word_class, words in prepared.words.items():
+def all_keys(kind: Kind, values: Mapping[Field, Sequence[str]]) -> set[PostingKey]:
+    """Every posting that a document with these folded values is in."""
+    keys: set[PostingKey] = {("kinds", bytes([KIND_NUMBER[kind]]))}
+    for field, texts in values.items():
+        keys.add(("present", bytes([FIELD_NUMBER[field]])))
+        keys.update(("terms", layout.term_key(field, value)) for value in texts)
+        if kind is Kind.MAILBOX and field in GRAM_FIELDS:
+            for value in texts:
+                keys.update(("grams", key) for key in gram_keys(field, value))
+    for word_class, words in words_of(kind, values).items():
         for word in words:
-            yield "words", layout.word_key(word_class, word)
-
-
-def gram_keys(field: Field, values: Iterable[str]) -> Iterator[PostingKey]:
-    """The gram postings of a field's values."""
-    prefix = bytes([FIELD_NUMBER[field]])
-    for gram in gram_values(values):
-        yield "grams", prefix + gram.encode()
-
-
-def all_keys(prepared: Prepared) -> set[PostingKey]:
-    keys = set(plain_keys(prepared))
-    if prepared.document.kind is Kind.MAILBOX:
-        for field, values in prepared.document.values.items():
-            if field in GRAM_FIELDS:
-                keys.update(gram_keys(field, values))
+            keys.add(("words", layout.word_key(word_class, word)))
+            keys.update(("beginnings", key) for key in beginning_keys(word_class, word))
     return keys
 
 
-def stored_keys(
-    kind: Kind, values: Mapping[Field, Sequence[str]], words: Mapping[str, frozenset[str]]
-) -> set[PostingKey]:
-    """The same, for a document that is already stored."""
-    document = layout.Document(kind=kind, key="", attributes=(), values=values, json=b"")
-    return all_keys(Prepared(document=document, order=b"", words=words))
+def gram_keys(field: Field, value: str) -> Iterator[bytes]:
+    """The infixes of 1 to 3 letters of a folded value, and its beginnings of 1 to 5."""
+    for size in range(1, layout.LONGEST_GRAM + 1):
+        for at in range(len(value) - size + 1):
+            yield layout.gram_key(field, value[at : at + size])
+    for size in range(1, min(len(value), layout.LONGEST_ANCHORED) + 1):
+        yield layout.anchored_key(field, value[:size])
+
+
+def beginning_keys(word_class: str, word: str) -> Iterator[bytes]:
+    """The beginnings of 1 to 3 letters of a word."""
+    for size in range(1, min(len(word), layout.LONGEST_BEGINNING) + 1):
+        yield layout.beginning_key(word_class, word[:size])

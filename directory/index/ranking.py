@@ -80,7 +80,7 @@ def _classes(snapshot: Snapshot, predicate: Predicate) -> Iterator[BitMap]:
         yield people & found
     for field in (Field.SN, Field.GIVEN_NAME):
         for word in asked:
-            yield people & _beginning(snapshot, "terms", layout.beginning_key(field, word))
+            yield people & _beginning(snapshot, "terms", layout.value_beginning(field, word))
     for word in asked:
         # One half of a compound name begins so.
         yield people & _beginning(snapshot, "words", layout.word_key("name", word))

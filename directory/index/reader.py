@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
 
@@ -13,47 +13,131 @@ import lmdb
 from pyroaring import BitMap
 
 from directory.errors import Unavailable
-from directory.index import layout, store
-from directory.index.layout import StoredDocument
+from directory.index import compression, layout, store
 from directory.index.store import Environment, Seen
 from directory.model import Kind, RegisterState
+from directory.query import Field
 
 if TYPE_CHECKING:
     from directory.index.answers import Page
     from directory.query import Query, TextQuery
 
 _LOOK_S: Final = 0.1  # how often the link to the served build is looked at
+_KEPT_BYTES: Final = 4096  # postings from this size on are kept decoded, per revision
+_KEPT: Final = 256  # how many of them
+
+
+class StoredDocument:
+    """A document, each part read from the memory map only when asked for. Valid while its snapshot is open."""
+
+    __slots__ = ("_parts", "_snapshot", "number")
+
+    def __init__(self, snapshot: Snapshot, number: int) -> None:
+        self._snapshot = snapshot
+        self.number = number
+        self._parts: list[str] | None = None
+
+    @property
+    def _values(self) -> list[str]:
+        if self._parts is None:
+            self._parts = layout.values_parts(self._snapshot.raw_values(self.number))
+        return self._parts
+
+    @property
+    def kind(self) -> Kind:
+        return layout.KIND_OF[int(self._values[1])]
+
+    @property
+    def key(self) -> str:
+        return self._values[layout.KEY_AT]
+
+    @property
+    def json(self) -> bytes:
+        """The record as REST shows it."""
+        return compression.decompress(self._snapshot.required("documents", layout.id_key(self.number)))
+
+    @property
+    def entry(self) -> memoryview:
+        """The LDAP entry of a mailbox (`layout.encode_entry`)."""
+        return self._snapshot.entry(self.number)
+
+    def field(self, field: Field) -> list[str]:
+        """The folded values of a field."""
+        part = self._values[layout.VALUES_AT + layout.FIELD_NUMBER[field]]
+        return part.split(layout.VALUE) if part else []
+
+    def values(self, wanted: Iterable[Field] | None = None) -> dict[Field, list[str]]:
+        """The folded values of the wanted fields that have any (of all of them when None)."""
+        fields = layout.FIELDS if wanted is None else wanted
+        return {field: found for field in fields if (found := self.field(field))}
 
 
 class Snapshot:
     """One read transaction: everything read from it is of one revision. Valid inside its `with` block only."""
 
-    __slots__ = ("_databases", "_txn", "build", "memory", "state")
+    __slots__ = ("_databases", "_postings", "_txn", "build", "memory", "state")
 
     def __init__(self, environment: Environment, txn: Any, build: str, memory: dict[str, Any]) -> None:
         self._databases = environment.databases
         self._txn = txn
         self.build = build
         self.memory = memory
-        """A place for what can be kept per build and process, such as the dictionary of words."""
+        """A place for what can be kept per build and process; what depends on data goes under `kept`."""
         value = txn.get(layout.META_STATE, db=self._databases["meta"])
         if value is None:
             raise Unavailable("the index is not built yet", fr="l'index n'est pas encore construit")
-        self.state: RegisterState = store.read_state(bytes(value))
+        known = memory.get("revision")
+        if known is None or known[0] != value:
+            # Another revision: what was kept of the last one is forgotten.
+            known = memory["revision"] = (bytes(value), store.read_state(bytes(value)), {}, {})
+        self.state: RegisterState = known[1]
+        self._postings: dict[tuple[str, bytes], BitMap] = known[2]
+
+    @property
+    def kept(self) -> dict[str, Any]:
+        """A place for what can be kept per process for as long as the revision stays the same."""
+        found: dict[str, Any] = self.memory["revision"][3]
+        return found
 
     def posting(self, database: str, key: bytes) -> BitMap:
-        """The documents under a key of `kinds`, `present`, `terms`, `grams` or `words`; empty when it is not there."""
-        return layout.decode_posting(self._txn.get(key, db=self._databases[database]))
+        """The documents under a key of `kinds`, `present`, `terms`, `grams`, `words` or `beginnings`; empty when it is
+        not there. Not to be changed: large ones are kept for the next question."""
+        kept = self._postings.get((database, key))
+        if kept is not None:
+            return kept
+        value = self._txn.get(key, db=self._databases[database])
+        found = layout.decode_posting(value)
+        if value is not None and len(value) >= _KEPT_BYTES:
+            if len(self._postings) >= _KEPT:
+                del self._postings[next(iter(self._postings))]
+            self._postings[database, key] = found
+        return found
 
     def value(self, database: str, key: bytes) -> bytes | None:
         found = self._txn.get(key, db=self._databases[database])
         return None if found is None else bytes(found)
 
-    def document(self, document_id: int) -> StoredDocument:
-        return StoredDocument(self._txn.get(layout.id_key(document_id), db=self._databases["documents"]))
+    def required(self, database: str, key: bytes) -> memoryview:
+        """A value that is there as long as its document is."""
+        found: memoryview | None = self._txn.get(key, db=self._databases[database])
+        if found is None:
+            raise KeyError(f"{database} {key!r}")
+        return found
 
-    def order(self, document_id: int) -> bytes:
-        return bytes(self._txn.get(layout.id_key(document_id), db=self._databases["orders"]))
+    def document(self, number: int) -> StoredDocument:
+        return StoredDocument(self, number)
+
+    def raw_values(self, number: int) -> bytes:
+        """The values record of a document (`layout.encode_values`)."""
+        return bytes(self.required("values", layout.id_key(number)))
+
+    def entry(self, number: int) -> memoryview:
+        """The LDAP entry of a mailbox (`layout.encode_entry`)."""
+        return self.required("entries", layout.id_key(number))
+
+    def order(self, number: int) -> bytes:
+        """The key of a document in the static order."""
+        return layout.static_order(self.raw_values(number))
 
     def late(self) -> BitMap:
         """Ids handed out after the build: their number says nothing about their place in the static order."""

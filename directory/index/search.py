@@ -25,7 +25,7 @@ from directory.errors import TimeLimitExceeded
 from directory.index import layout, ranking
 from directory.index.answers import Match, Page
 from directory.index.dictionary import dictionary
-from directory.index.documents import words_of
+from directory.index.values import words_of
 from directory.index.evaluate import Evaluation
 from directory.index.layout import WORD_CLASSES
 from directory.index.synonyms import NOISE, SYNONYMS
@@ -33,7 +33,7 @@ from directory.model import Kind
 from directory.query import Field, TextQuery
 
 if TYPE_CHECKING:
-    from directory.index.reader import Snapshot
+    from directory.index.reader import Snapshot, StoredDocument
 
 _BUCKET: Final = 300  # documents scored
 _BEGINNINGS: Final = 400  # words taken for one prefix and class
@@ -213,7 +213,7 @@ def _misspelt(snapshot: Snapshot, word: str, classes: Sequence[str]) -> Iterator
     for name in classes:
         if name == "identifier":
             continue
-        heard = snapshot.value("sounds", bytes([WORD_CLASSES[name]]) + sound.encode()) if sound else None
+        heard = snapshot.value("lexicon", b"s" + sound.encode()) if sound else None
         for other in heard.decode().split() if heard else ():
             yield Meaning(name, other, "sound")
         if edits:
@@ -270,7 +270,7 @@ def _scored(
     return [match for _, _, match in found]
 
 
-def _score(document: layout.StoredDocument, asked: Sequence[Asked]) -> tuple[float, dict[str, float | str]]:
+def _score(document: StoredDocument, asked: Sequence[Asked]) -> tuple[float, dict[str, float | str]]:
     values = document.values()
     words: dict[str | Field, Collection[str]] = dict(words_of(document.kind, values))
     words.update((on, values[on]) for on in IDENTIFIERS if on in values)

@@ -100,14 +100,13 @@ class Source:
     def pin(self) -> str:
         return str(self._connection.execute(text("SELECT pg_export_snapshot()")).scalar_one())
 
-    def partitions(self, kind: Kind, parts: int) -> Sequence[tuple[str, str | None]]:
+    def partitions(self, kind: Kind, size: int) -> Sequence[tuple[str, str | None]]:
         table, key = _KEY_COLUMN[kind]
         statement = f"""
-            SELECT min({key} COLLATE "C") FROM (
-                SELECT {key}, ntile(:parts) OVER (ORDER BY {key} COLLATE "C") AS part FROM {table}
-            ) AS tiles GROUP BY part ORDER BY part
+            SELECT {key} FROM (SELECT {key}, row_number() OVER (ORDER BY {key} COLLATE "C") - 1 AS place FROM {table})
+            AS placed WHERE place % :size = 0 ORDER BY place
         """
-        firsts = [str(row[0]) for row in self._connection.execute(text(statement), {"parts": parts})]
+        firsts = [str(row[0]) for row in self._connection.execute(text(statement), {"size": size})]
         if not firsts:
             return []
         return list(zip(["", *firsts[1:]], [*firsts[1:], None], strict=True))

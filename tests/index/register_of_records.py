@@ -86,11 +86,11 @@ class _Source:
     def _sorted(self, kind: Kind) -> list[tuple[str, Record]]:
         return sorted((key, record) for (found, key), record in self.register.records.items() if found is kind)
 
-    def partitions(self, kind: Kind, parts: int) -> Sequence[tuple[str, str | None]]:
+    def partitions(self, kind: Kind, size: int) -> Sequence[tuple[str, str | None]]:
         keys = [key for key, _ in self._sorted(kind)]
         if not keys:
             return []
-        cuts = sorted({keys[len(keys) * part // parts] for part in range(1, parts)} - {keys[0]})
+        cuts = keys[size::size]
         return list(zip(["", *cuts], [*cuts, None], strict=True))
 
     def read_range(self, kind: Kind, first: str, end: str | None) -> Iterator[Record]:

@@ -15,7 +15,7 @@ import psutil
 import pytest
 
 from directory.errors import Unavailable
-from directory.index import build
+from directory.index import build, layout, merge
 from directory.index.build import build_index
 from directory.index.reader import Index
 from directory.index.verify import verify
@@ -41,7 +41,7 @@ class SlowRegister(RegisterOfRecords):
 
 def _content(path: Path) -> dict[str, list[tuple[bytes, bytes]]]:
     with Index.open(path, map_bytes=MAP).read() as snapshot:
-        names = ("documents", "ids", "orders", "kinds", "present", "terms", "grams", "words", "sounds")
+        names = [name for name in layout.DATABASES if name != "meta"]
         return {name: [(key, bytes(value)) for key, value in snapshot.scan(name, b"")] for name in names}
 
 
@@ -50,7 +50,7 @@ def test_chunks_workers_and_transactions_leave_no_trace(tmp_path: Path, monkeypa
     build_index(register, tmp_path / "one", map_bytes=MAP, workers=1)
     build_index(register, tmp_path / "two", map_bytes=MAP, workers=2)
     monkeypatch.setattr(build, "_CHUNK", 2)
-    monkeypatch.setattr(build, "_BLOCK", 3)
+    monkeypatch.setattr(merge, "_BLOCK", 3)
     monkeypatch.setattr(build, "_TRANSACTION_BYTES", 100)
     build_index(register, tmp_path / "small", map_bytes=MAP, workers=1)
     assert _content(tmp_path / "one") == _content(tmp_path / "two") == _content(tmp_path / "small")
@@ -58,7 +58,7 @@ def test_chunks_workers_and_transactions_leave_no_trace(tmp_path: Path, monkeypa
 
 def test_ids_are_ranks_in_the_static_order(tmp_path: Path) -> None:
     build_index(RegisterOfRecords.of(PEOPLE), tmp_path, map_bytes=MAP, workers=1)
-    orders = [value for _, value in _content(tmp_path)["orders"]]
+    orders = [layout.static_order(value) for _, value in _content(tmp_path)["values"]]
     assert len(orders) == len(PEOPLE)
     assert orders == sorted(orders)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+from itertools import pairwise
 from typing import Any
 
 import orjson
@@ -14,8 +15,10 @@ from pyasn1.codec.ber import decoder
 from pyasn1.type import univ
 
 from directory.index import layout
-from directory.index.documents import entry_uuid, key_of, prepare, record_kind, words_of
+from directory.index.compression import decompress
+from directory.index.documents import key_of, prepare, record_kind
 from directory.index.encoding import partial_attribute
+from directory.index.values import entry_uuid, words_of
 from directory.model import (
     Address,
     Coded,
@@ -62,9 +65,13 @@ def _mailbox(kind: str = "PER", *holders: Holder, **more: Any) -> Mailbox:
 
 def _attributes(record: Record) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
-    for name, encoded in prepare(record).document.attributes:
-        decoded, found[name] = _decoded(encoded)
-        assert decoded == name
+    entry = prepare(record).entry
+    offsets = layout.ENTRY.unpack_from(entry)
+    for field, (at, end) in zip(layout.ENTRY_ATTRIBUTES, pairwise(offsets), strict=True):
+        if at < end:
+            decoded, found[field] = _decoded(entry[at:end])
+            assert decoded == field
+    assert len(entry) == offsets[-1]
     return found
 
 
@@ -155,18 +162,17 @@ def test_a_mailbox_that_names_nobody_is_named_by_its_address() -> None:
 @given(records())
 def test_stored_values_are_folded_and_words_come_from_them_alone(record: Record) -> None:
     prepared = prepare(record)
-    stored = layout.StoredDocument(layout.encode_document(prepared.document))
-    values = stored.values()
+    values = layout.decode_values(prepared.record)
+    kind_and_key = [layout.values_parts(prepared.record)[at] for at in (1, layout.KEY_AT)]
     assert all(value == fold(value) and value for found in values.values() for value in found)
-    assert words_of(stored.kind, values) == prepared.words
-    assert (stored.kind, stored.key) == (record_kind(record), key_of(record))
+    assert words_of(prepared.kind, values) == prepared.words
+    assert kind_and_key == [str(layout.KIND_NUMBER[record_kind(record)]), key_of(record)]
 
 
 @given(records())
 def test_preparing_twice_gives_the_same_bytes(record: Record) -> None:
     one, other = prepare(record), prepare(dataclasses.replace(record))
-    assert layout.encode_document(one.document) == layout.encode_document(other.document)
-    assert one.order == other.order
+    assert (one.record, one.json, one.entry) == (other.record, other.json, other.entry)
 
 
 @given(st.lists(st.text(max_size=200), min_size=1, max_size=4), st.sampled_from(["mail", "cn", "x" * 200]))
@@ -176,7 +182,7 @@ def test_an_encoded_attribute_is_read_back_by_another_decoder(values: list[str],
 
 def test_a_mailboxs_json_is_the_contract() -> None:
     record = _mailbox("PER", _holder(practice_civility="Docteur"), paperless=False, trusted=True)
-    found = orjson.loads(prepare(record).document.json)
+    found = orjson.loads(decompress(prepare(record).json))
     assert found["address"] == "Maelle.Quesnoy@medecin.mssante.fr"
     assert (found["kind"], found["paperless"], found["trusted"]) == ("PER", False, True)
     assert found["domain"] == "medecin.mssante.fr"
@@ -211,12 +217,12 @@ def test_who_can_be_reached_comes_first_then_persons_before_structures() -> None
         _practitioner(5, "ABEL"),
         Organization(key="F2", name="AAA"),
     ]
-    assert sorted(right, key=lambda record: prepare(record).order) == right
+    assert sorted(right, key=lambda record: layout.static_order(prepare(record).record)) == right
 
 
 @given(st.lists(records(), max_size=12, unique_by=lambda record: (record_kind(record), key_of(record))))
 def test_no_two_documents_share_a_place(people: list[Record]) -> None:
-    assert len({prepare(record).order for record in people}) == len(people)
+    assert len({layout.static_order(prepare(record).record) for record in people}) == len(people)
 
 
 def test_words_are_kept_by_what_they_mean() -> None:
@@ -231,12 +237,12 @@ def test_words_are_kept_by_what_they_mean() -> None:
 
 def test_structures_are_filed_under_their_identifiers() -> None:
     record = Organization(key="F699900015", name="CH", finess="699900015", siret="99990001200017", address=_LYON)
-    values = prepare(record).document.values
+    values = prepare(record).values
     assert values[Field.KEY] == ("f699900015",)
     assert values[Field.FINESS] == ("699900015",)
     assert values[Field.SIRET] == ("99990001200017",)
     assert values[Field.DEPARTMENT_CODE] == ("69",)
-    quoted = prepare(_mailbox("PER", _holder(organization_key="F699900015"), places=(_CABINET,))).document.values
+    quoted = prepare(_mailbox("PER", _holder(organization_key="F699900015"), places=(_CABINET,))).values
     assert quoted[Field.KEY] == ("f699900015", "r10990000017001")
 
 

@@ -19,7 +19,7 @@ from directory.index import layout
 from directory.index.build import build_index
 from directory.index.documents import prepare
 from directory.index.follow import Follower
-from directory.index.postings import all_keys
+from directory.index.postings import POSTINGS, all_keys
 from directory.index.reader import Index, Snapshot
 from directory.index.verify import verify
 from directory.model import Kind, Organization, Record
@@ -55,7 +55,7 @@ def test_every_predicate_finds_exactly_what_plain_evaluation_finds(
     people: list[Record], asked: list[Predicate]
 ) -> None:
     register = RegisterOfRecords.of(people)
-    prepared = [prepare(record).document for record in register.records.values()]
+    prepared = [prepare(record) for record in register.records.values()]
     with tempfile.TemporaryDirectory() as name, made(register, Path(name)).read() as snapshot:
         for predicate in asked:
             right = {f"{d.kind}:{d.key}" for d in prepared if oracle.truth(predicate, d.values) is True}
@@ -85,7 +85,7 @@ def test_a_followed_index_equals_a_built_one_in_content_and_order(
         with followed.read() as one, built.read() as other:
             assert one.state == other.state
             assert one.counts() == other.counts()
-            for database in ("present", "terms", "grams", "words", "sounds"):
+            for database in ("present", "terms", "grams", "words", "beginnings", "lexicon"):
                 names = [[key for key, _ in snapshot.scan(database, b"")] for snapshot in (one, other)]
                 assert names[0] == names[1], database
             for predicate in asked:
@@ -111,11 +111,11 @@ def test_a_build_enters_each_document_in_exactly_its_postings(people: list[Recor
         for (kind, key), record in register.records.items():
             found = snapshot.value("ids", layout.record_key(kind, key))
             assert found is not None
-            for posting in all_keys(prepare(record)):
+            for posting in all_keys(kind, prepare(record).values):
                 expected.setdefault(posting, set()).add(layout.id_of(found))
         actual = {
             (database, key): set(layout.decode_posting(value))
-            for database in ("kinds", "present", "terms", "grams", "words")
+            for database in POSTINGS
             for key, value in snapshot.scan(database, b"")
         }
         assert actual == expected

@@ -68,13 +68,18 @@ def _lost_member(txn: Any, databases: dict[str, Any]) -> None:
 
 
 def _other_order(txn: Any, databases: dict[str, Any]) -> None:
-    txn.put(layout.id_key(3), b"\xff", db=databases["orders"])
+    key = layout.id_key(3)
+    txn.put(key, b"9" + txn.get(key, db=databases["values"])[1:], db=databases["values"])
 
 
-def _unsounded(txn: Any, databases: dict[str, Any]) -> None:
-    with txn.cursor(db=databases["sounds"]) as cursor:
+def _unlisted(txn: Any, databases: dict[str, Any]) -> None:
+    with txn.cursor(db=databases["lexicon"]) as cursor:
         cursor.first()
         cursor.delete()
+
+
+def _mislisted(txn: Any, databases: dict[str, Any]) -> None:
+    txn.put(b"dzzz", b"martin", db=databases["lexicon"])
 
 
 def _orphan(txn: Any, databases: dict[str, Any]) -> None:
@@ -86,9 +91,10 @@ def _orphan(txn: Any, databases: dict[str, Any]) -> None:
     [
         (_stranger, "holds document 9999, which does not belong there"),
         (_lost_member, "missing in terms"),
-        (_other_order, "another place in the static order"),
+        (_other_order, "other values or another place in the static order"),
         (_other_order, "its id is not its rank"),
-        (_unsounded, "not entered under its sound"),
+        (_unlisted, "missing under"),
+        (_mislisted, "where no document has it from"),
         (_orphan, "no record of the register has this id"),
     ],
 )

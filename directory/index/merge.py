@@ -1,0 +1,294 @@
+"""The second half of a build: chunks' columns to the sorted postings that LMDB will hold.
+
+Each task merges one column over all chunks and leaves files of (key, value) in key order; tasks are independent, so
+that worker processes share them. Sorting and gathering are NumPy's; Python's work is once per distinct text.
+"""
+
+from __future__ import annotations
+
+import marshal
+from array import array
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from itertools import chain, groupby, islice, pairwise
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+from pyroaring import BitMap
+
+from directory.index import layout
+from directory.index.layout import FIELD_NUMBER, GRAM_FIELDS, KIND_NUMBER, WORD_CLASSES
+from directory.index.lexicon import lexicon_keys
+from directory.index.spool import Chunk, Column, Numbers, byte_order, merged, read_texts, write_texts
+from directory.model import Kind
+from directory.query import Field
+
+_BLOCK: Final = 5_000  # pairs written together
+_GRAM_BITS: Final = 7  # a gram of ASCII letters is a number of 21 bits
+
+Pair = tuple[bytes, bytes]
+Places = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Spooled:
+    """All chunks of a build, with the id of each of their places; mailboxes have the first `mailboxes` ids."""
+
+    folder: Path
+    chunks: tuple[Chunk, ...]
+    ids: tuple[Numbers, ...]
+    mailboxes: int
+
+
+Merge = Callable[[Spooled], dict[str, Path]]
+"""Leaves one file of sorted pairs per database that it returns; databases are filled in the order of the tasks."""
+
+
+@dataclass(frozen=True, slots=True)
+class MergeTerms:
+    """One field's terms, its presence, and, where it has them, the grams and beginnings of mailboxes."""
+
+    field: Field
+
+    def __call__(self, spooled: Spooled) -> dict[str, Path]:
+        name = f"terms-{self.field}"
+        column = merged(name, spooled.chunks, spooled.ids)
+        if not column.texts:
+            return {}
+        prefix = bytes([FIELD_NUMBER[self.field]])
+        files = {"terms": _dump(spooled, name, _pairs(prefix, column))}
+        present = [(prefix, layout.encode_posting(BitMap(array("I", column.ids.tobytes()))))]
+        files["present"] = _dump(spooled, f"present-{self.field}", present)
+        if self.field in GRAM_FIELDS:
+            grams = gram_pairs(self.field, _below(column, spooled.mailboxes))
+            files["grams"] = _dump(spooled, f"grams-{self.field}", grams)
+        return files
+
+
+@dataclass(frozen=True, slots=True)
+class MergeWords:
+    """One class's words and their beginnings; leaves the distinct words for the lexicon."""
+
+    word_class: str
+
+    def __call__(self, spooled: Spooled) -> dict[str, Path]:
+        name = f"words-{self.word_class}"
+        column = merged(name, spooled.chunks, spooled.ids)
+        write_texts(spooled.folder / f"{name}.distinct", column.texts)
+        prefix = bytes([WORD_CLASSES[self.word_class]])
+        beginnings = [(prefix + text, _posting(ids)) for text, ids in _beginnings(column, layout.LONGEST_BEGINNING)]
+        return {
+            "words": _dump(spooled, name, _pairs(prefix, column)),
+            "beginnings": _dump(spooled, f"beginnings-{self.word_class}", sorted(beginnings)),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class MergeLexicon:
+    """The other ways to the distinct words of all classes; after `MergeWords` of each."""
+
+    def __call__(self, spooled: Spooled) -> dict[str, Path]:
+        words = {
+            text.decode()
+            for word_class in WORD_CLASSES
+            for text in read_texts(spooled.folder / f"words-{word_class}.distinct")
+        }
+        ways: dict[bytes, str] = {}
+        for word in sorted(words):
+            for key in lexicon_keys(word):
+                known = ways.get(key)
+                ways[key] = word if known is None else f"{known} {word}"
+        pairs = ((key, several.encode()) for key, several in sorted(ways.items()))
+        return {"lexicon": _dump(spooled, "lexicon", pairs)}
+
+
+@dataclass(frozen=True, slots=True)
+class MergeKinds:
+    """The documents of each kind."""
+
+    def __call__(self, spooled: Spooled) -> dict[str, Path]:
+        pairs = []
+        for kind in Kind:
+            ids = merged(f"kinds-{kind}", spooled.chunks, spooled.ids).ids
+            if len(ids):
+                pairs.append((bytes([KIND_NUMBER[kind]]), layout.encode_posting(BitMap(array("I", ids.tobytes())))))
+        return {"kinds": _dump(spooled, "kinds", sorted(pairs))}
+
+
+@dataclass(frozen=True, slots=True)
+class MergeIds:
+    """The id of each record."""
+
+    def __call__(self, spooled: Spooled) -> dict[str, Path]:
+        keys = list(chain.from_iterable(read_texts(chunk.path("keys")) for chunk in spooled.chunks))
+        ids = np.concatenate([np.zeros(0, np.uint32), *spooled.ids]).astype(">u4").tobytes()
+        pairs = ((keys[at], ids[4 * at : 4 * at + 4]) for at in byte_order(keys).tolist())
+        return {"ids": _dump(spooled, "ids", pairs)}
+
+
+def tasks() -> list[Merge]:
+    """Every merge, in the order in which their databases are filled; words first, which the lexicon waits for."""
+    words: list[Merge] = [MergeWords(word_class) for word_class in sorted(WORD_CLASSES, key=WORD_CLASSES.__getitem__)]
+    return [*words, *map(MergeTerms, layout.FIELDS), MergeIds(), MergeKinds()]
+
+
+def run(task: tuple[Merge, Spooled]) -> dict[str, Path]:
+    merge, spooled = task
+    return merge(spooled)
+
+
+# -- postings ----------------------------------------------------------------------------------------------------------
+
+
+def _posting(ids: Numbers) -> bytes:
+    if len(ids) == 1:
+        return layout.id_key(int(ids[0]))
+    return layout.encode_posting(BitMap(array("I", ids.tobytes())))
+
+
+def _pairs(prefix: bytes, column: Column) -> Iterable[Pair]:
+    """Each text's posting, under its key."""
+    pairs = _plain_pairs(prefix, column)
+    if max(map(len, column.texts), default=0) <= layout.LONGEST_TEXT:
+        return pairs
+    # Keys that were cut end in a digest, and may stand elsewhere than their texts.
+    return sorted((layout.bounded(key), value) for key, value in pairs)
+
+
+def _plain_pairs(prefix: bytes, column: Column) -> Iterator[Pair]:
+    lone = column.ids.astype(">u4").tobytes()  # as `layout.id_key` writes them
+    plain = column.ids.tobytes()
+    bounds = column.bounds.tolist()
+    for text, at, end in zip(column.texts, bounds, bounds[1:], strict=False):
+        if end - at == 1:
+            yield prefix + text, lone[4 * at : 4 * end]
+        else:
+            yield prefix + text, layout.encode_posting(BitMap(array("I", plain[4 * at : 4 * end])))
+
+
+def _below(column: Column, limit: int) -> Column:
+    """The part of a column that is about documents with ids below a limit."""
+    keep = column.ids < limit
+    bounds = np.concatenate(([0], np.cumsum(keep)))[column.bounds]
+    texts = [text for text, size in zip(column.texts, np.diff(bounds).tolist(), strict=True) if size]
+    return Column(texts, np.append(np.unique(bounds[:-1])[: len(texts)], bounds[-1:]), column.ids[keep])
+
+
+def _beginnings(column: Column, longest: int) -> Iterator[tuple[bytes, Numbers]]:
+    """The beginnings of 1 to `longest` letters, each with the ids of all texts that begin so: these stand together, as
+    texts are in order."""
+    letters = [text.decode() for text in column.texts]
+    for size in range(1, longest + 1):
+        row = 0
+        for beginning, same in groupby(text[:size] for text in letters):
+            first, row = row, row + sum(1 for _ in same)
+            if len(beginning) == size:
+                yield beginning.encode(), column.ids[column.bounds[first] : column.bounds[row]]
+
+
+# -- grams -------------------------------------------------------------------------------------------------------------
+
+
+def gram_pairs(field: Field, column: Column) -> list[Pair]:
+    """The grams and anchored beginnings of a field's values (`layout.GRAM_FIELDS`), in key order."""
+    number = bytes([FIELD_NUMBER[field]])
+    sets = {number + gram: found for gram, found in _gram_sets(column).items()}
+    pairs = [(key, layout.encode_posting(found)) for key, found in sets.items()]
+    for beginning, ids in _beginnings(column, layout.LONGEST_ANCHORED):
+        pairs.append((layout.anchored_key(field, beginning.decode()), _posting(ids)))
+    pairs.sort()
+    return pairs
+
+
+def _gram_sets(column: Column) -> dict[bytes, BitMap]:
+    """The documents with each infix of 1 to 3 letters."""
+    plain = [text.isascii() for text in column.texts]
+    sets = _ascii_gram_sets(column, np.flatnonzero(plain))
+    others: dict[bytes, set[int]] = defaultdict(set)
+    for row in np.flatnonzero(np.logical_not(plain)).tolist():
+        letters = column.texts[row].decode()
+        ids = column.ids[column.bounds[row] : column.bounds[row + 1]].tolist()
+        for size in range(1, layout.LONGEST_GRAM + 1):
+            for at in range(len(letters) - size + 1):
+                others[letters[at : at + size].encode()].update(ids)
+    for gram, found in others.items():
+        sets[gram] = sets.get(gram, BitMap()) | BitMap(found)
+    return sets
+
+
+def _ascii_gram_sets(column: Column, rows: Places) -> dict[bytes, BitMap]:
+    """The same for values of ASCII letters only, which nearly all are: grams as numbers, sorted by counting."""
+    if not len(rows):
+        return {}
+    texts = [column.texts[row] for row in rows.tolist()]
+    letters = np.frombuffer(b"\0".join(texts) + b"\0", dtype=np.uint8).astype(np.uint32)
+    row_of = np.repeat(rows.astype(np.uint32), [len(text) + 1 for text in texts])
+    sizes = np.diff(column.bounds)
+    sets: dict[bytes, BitMap] = {}
+    for size in range(1, layout.LONGEST_GRAM + 1):
+        codes, rows_of = _windows(letters, row_of, size)
+        if not len(codes):
+            break
+        grams, order, ends = _counted(codes)
+        members, where = _members(rows_of[order], sizes, column)
+        for gram, (at, end) in zip(grams.tolist(), pairwise([0, *where[ends - 1].tolist()]), strict=True):
+            shifts = range(_GRAM_BITS * (size - 1), -1, -_GRAM_BITS)
+            sets[bytes((gram >> shift) & 0x7F for shift in shifts)] = BitMap(array("I", members[at:end].tobytes()))
+    return sets
+
+
+def _windows(letters: Numbers, row_of: Numbers, size: int) -> tuple[Numbers, Numbers]:
+    """Every infix of a size as a number, and the row of the value it is from; those over two values are left out."""
+    count = len(letters) - size + 1
+    codes: Numbers = np.zeros(max(count, 0), np.uint32)
+    inside = np.ones(max(count, 0), bool)
+    for at in range(size):
+        window = letters[at : at + count]
+        codes = np.left_shift(codes, _GRAM_BITS, dtype=np.uint32) | window
+        inside &= window != 0
+    return codes[inside], row_of[: max(count, 0)][inside]
+
+
+def _counted(codes: Numbers) -> tuple[Numbers, Places, Numbers]:
+    """The distinct codes, an order that brings equal ones together, and where each ends in it. Codes are ranked by a
+    table first: NumPy sorts numbers of 16 bits by counting, in linear time."""
+    table = np.zeros(1 << (_GRAM_BITS * layout.LONGEST_GRAM), np.uint32)
+    table[codes] = 1
+    distinct = np.flatnonzero(table)
+    table[distinct] = np.arange(len(distinct))
+    ranks = table[codes]
+    order = np.argsort(ranks.astype(np.uint16) if len(distinct) <= 0xFFFF else ranks, kind="stable")
+    return distinct.astype(np.uint32), order, np.cumsum(np.bincount(ranks)).astype(np.uint32)
+
+
+def _members(rows: Numbers, sizes: Places, column: Column) -> tuple[Numbers, Places]:
+    """The ids of the documents of some rows, one row after the other, and where each row's end."""
+    counts = sizes[rows]
+    ends = np.cumsum(counts)
+    if len(ends) == ends[-1]:
+        return column.ids[column.bounds[rows]], ends
+    where = np.repeat(column.bounds[rows] - (ends - counts), counts) + np.arange(ends[-1])
+    return column.ids[where], ends
+
+
+# -- files -------------------------------------------------------------------------------------------------------------
+
+
+def _dump(spooled: Spooled, name: str, pairs: Iterable[Pair]) -> Path:
+    path = spooled.folder / f"{name}.merged"
+    iterator = iter(pairs)
+    with path.open("wb") as file:
+        while block := list(islice(iterator, _BLOCK)):
+            marshal.dump(block, file)
+    return path
+
+
+def load(path: Path) -> Iterator[Pair]:
+    """The pairs of a merged file, which is gone afterwards."""
+    with path.open("rb") as file:
+        while file.peek(1):
+            yield from marshal.load(file)  # noqa: S302 - our own spool, in a private folder, written a moment ago
+    path.unlink()

@@ -1,0 +1,246 @@
+"""What a record is found by: the values of its fields, as received."""
+
+from __future__ import annotations
+
+import datetime as dt
+import functools
+import uuid
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from directory import text
+from directory.model import Address, Expertise, Holder, Kind, Mailbox, Organization, Practitioner
+from directory.query import Field
+
+OBJECT_CLASSES: Final = ("top", "person", "organizationalPerson", "inetOrgPerson", "mssanteMailbox")
+PERSONAL: Final = frozenset({"PER", "CAB"})
+"""The types of mailbox that bear a person's name."""
+_ENTRY_UUIDS: Final = uuid.UUID("6f0f7cb4-5f0b-5a58-9d2c-0d2c6c1f4b1e")
+_IDENTIFIER_NAMES: Final = frozenset({"FINESS", "SIRET", "SIREN"})
+
+Values = dict[Field, list[str]]
+"""Distinct values per field, in order of arrival: the first one is the one to show."""
+
+fold = functools.lru_cache(maxsize=100_000)(text.fold)
+
+
+def folded(values: Values) -> dict[Field, Sequence[str]]:
+    """The values as they compare, still distinct; a field whose values fold to nothing is left out."""
+    found: dict[Field, Sequence[str]] = {}
+    for field, texts in values.items():
+        if len(texts) == 1:
+            # Nearly always: no need to look for doubles.
+            only = fold(texts[0])
+            if only:
+                found[field] = (only,)
+        else:
+            several = dict.fromkeys(map(fold, texts))
+            several.pop("", None)
+            if several:
+                found[field] = tuple(several)
+    return found
+
+
+def practitioner_values(record: Practitioner) -> Values:
+    values: Values = {}
+    _add(values, Field.SN, record.family_name)
+    _add(values, Field.GIVEN_NAME, record.given_name)
+    _add(values, Field.IDENTIFIER, record.identifier)
+    _add(values, Field.IDENTIFIER_TYPE, record.identifier_type)
+    _add(values, Field.NATIONAL_ID, record.national_id)
+    for exercise in record.exercises:
+        _add(values, Field.PROFESSION, exercise.profession.code)
+        _add(values, Field.TITLE, exercise.profession.label)
+        if exercise.category:
+            _add(values, Field.CATEGORY, exercise.category.code)
+        for expertise in exercise.expertises:
+            _add_expertise(values, expertise)
+        for activity in exercise.activities:
+            if activity.role:
+                _add(values, Field.TITLE, activity.role.label)
+            if activity.organization:
+                _add_structure(values, activity.organization)
+    for mailbox in record.mailboxes:
+        _add(values, Field.MAIL, mailbox.address)
+        _add(values, Field.MAILBOX_TYPE, mailbox.kind)
+    return values
+
+
+def organization_values(record: Organization) -> Values:
+    values: Values = {}
+    _add_structure(values, record)
+    for identifier in (record.siren, record.legal_entity_finess, record.former_id):
+        _add(values, Field.ORGANIZATION_IDENTIFIER, identifier)
+    if record.sector:
+        _add(values, Field.TITLE, record.sector.label)
+    for mailbox in record.mailboxes:
+        _add(values, Field.MAIL, mailbox.address)
+        _add(values, Field.MAILBOX_TYPE, mailbox.kind)
+        _add(values, Field.SERVICE, mailbox.service)
+    return values
+
+
+def mailbox_values(record: Mailbox) -> Values:
+    """The values of a mailbox: those of its LDAP entry, and a few that only filters and REST know."""
+    values: Values = {Field.MAIL: [record.address]}
+    if record.kind in PERSONAL:
+        for holder in record.holders:
+            _add_person(values, holder)
+    for holder in record.holders:
+        _add_named_structure(values, holder)
+    for place in record.places:
+        _add_structure(values, place)
+        _add(values, Field.STREET, place.address.street)
+        for phone in place.phones:
+            _add(values, Field.TELEPHONE, phone)
+    for expertise in record.expertises:
+        _add_expertise(values, expertise)
+    if record.kind not in PERSONAL:
+        _name_by_structure(values)
+    for field in (Field.CN, Field.SN, Field.DISPLAY_NAME):
+        # Mandatory (RFC 4519 person): a mailbox that names nobody is named by its address.
+        values.setdefault(field, [record.address.partition("@")[0] or record.address])
+    values[Field.MAILBOX_TYPE] = [record.kind]
+    if record.paperless is not None:
+        values[Field.PAPERLESS] = ["TRUE" if record.paperless else "FALSE"]
+    values[Field.OBJECT_CLASS] = list(OBJECT_CLASSES)
+    values[Field.ENTRY_UUID] = [entry_uuid(record.address)]
+    values[Field.CREATED] = [_generalized_time(record.created_at)]
+    values[Field.MODIFIED] = [_generalized_time(record.modified_at)]
+    return values
+
+
+def entry_uuid(address: str) -> str:
+    """Derived from the address, which is the identity of a mailbox: the same on every node and for ever."""
+    return str(uuid.uuid5(_ENTRY_UUIDS, address.lower()))
+
+
+def _add(values: Values, field: Field, value: str | None) -> None:
+    if value:
+        known = values.get(field)
+        if known is None:
+            values[field] = [value]
+        elif value not in known:  # a handful at most
+            known.append(value)
+
+
+def _add_person(values: Values, holder: Holder) -> None:
+    family, given = holder.family_name, holder.given_name
+    _add(values, Field.SN, family)
+    _add(values, Field.GIVEN_NAME, given)
+    if family:
+        # Both orders: people type either. The displayed name is one of them (`layout.GRAM_FIELDS` relies on it).
+        name = f"{given} {family}" if given else family
+        _add(values, Field.CN, name)
+        if given:
+            _add(values, Field.CN, f"{family} {given}")
+        _add(values, Field.DISPLAY_NAME, name)
+    _add(values, Field.IDENTIFIER, holder.identifier)
+    _add(values, Field.IDENTIFIER_TYPE, holder.identifier_type)
+    _add(values, Field.NATIONAL_ID, holder.national_id)
+    if holder.profession:
+        _add(values, Field.PROFESSION, holder.profession.code)
+        _add(values, Field.TITLE, holder.profession.label)
+    if holder.expertise:
+        _add(values, Field.EXPERTISE, holder.expertise.code)
+        _add(values, Field.SPECIALTY, holder.expertise.label)
+
+
+def _name_by_structure(values: Values) -> None:
+    """Structures' mailboxes bear the structure's label, and its service, as their name."""
+    named = [*values.get(Field.ORGANIZATION, ())[:1], *values.get(Field.SERVICE, ())[:1]]
+    if not named:
+        return
+    values[Field.DESCRIPTION] = [" - ".join(named)]
+    if Field.ORGANIZATION in values:
+        values[Field.SN] = named[:1]
+        values[Field.CN] = list(dict.fromkeys((named[0], " ".join(named))))
+        values[Field.DISPLAY_NAME] = [" ".join(named)]
+
+
+def _add_named_structure(values: Values, holder: Holder) -> None:
+    """The structure that a mailbox's row names."""
+    _add(values, Field.ORGANIZATION, holder.organization_name)
+    _add(values, Field.ORGANIZATION, holder.trade_name)
+    _add(values, Field.SERVICE, holder.service)
+    _add(values, Field.KEY, holder.organization_key)
+    if holder.organization_identifier_type in _IDENTIFIER_NAMES:
+        _add(values, Field.ORGANIZATION_IDENTIFIER, holder.organization_identifier)
+        _add(values, Field.ORGANIZATION_IDENTIFIER_TYPE, holder.organization_identifier_type)
+        if holder.organization_identifier_type == "FINESS":
+            _add(values, Field.FINESS, holder.organization_identifier)
+        elif holder.organization_identifier_type == "SIRET":
+            _add(values, Field.SIRET, holder.organization_identifier)
+    _add(values, Field.STREET, holder.address.street)
+    _add_place(values, holder.address)
+
+
+def _add_structure(values: Values, organization: Organization) -> None:
+    """A structure of the register: its own values, and what the people who work there are found by."""
+    _add(values, Field.ORGANIZATION, organization.name)
+    _add(values, Field.ORGANIZATION, organization.trade_name)
+    _add(values, Field.KEY, organization.key)
+    _add(values, Field.FINESS, organization.finess)
+    _add(values, Field.SIRET, organization.siret)
+    _add_place(values, organization.address)
+
+
+def _add_place(values: Values, address: Address) -> None:
+    _add(values, Field.POSTAL_CODE, address.postal_code)
+    _add(values, Field.CITY, address.city)
+    if address.department:
+        _add(values, Field.DEPARTMENT, address.department.label)
+        _add(values, Field.DEPARTMENT_CODE, address.department.code)
+
+
+def _add_expertise(values: Values, expertise: Expertise) -> None:
+    _add(values, Field.EXPERTISE, expertise.expertise.code)
+    _add(values, Field.SPECIALTY, expertise.expertise.label)
+
+
+@functools.lru_cache(maxsize=10_000)
+def _generalized_time(moment: dt.datetime) -> str:
+    return moment.astimezone(dt.UTC).strftime("%Y%m%d%H%M%SZ")
+
+
+# -- words -------------------------------------------------------------------------------------------------------------
+
+_WORD_FIELDS: Final[Mapping[str, tuple[Field, ...]]] = {
+    "name": (Field.SN, Field.GIVEN_NAME),
+    "structure": (Field.ORGANIZATION, Field.SERVICE),
+    "place": (Field.CITY, Field.POSTAL_CODE, Field.DEPARTMENT, Field.DEPARTMENT_CODE),
+    "profession": (Field.TITLE, Field.SPECIALTY),
+}
+
+
+def words_of(kind: Kind, values: Mapping[Field, Sequence[str]]) -> dict[str, set[str]]:
+    """The words of a document per word class: a function of its kind and folded values, so that what was indexed of a
+    stored document can be told from it alone."""
+    found: dict[str, set[str]] = {}
+    for word_class, fields in _WORD_FIELDS.items():
+        words: set[str] = set()
+        for field in fields:
+            for value in values.get(field, ()):
+                words.update(split(value))
+        if words:
+            found[word_class] = words
+    if Field.ORGANIZATION in values and not is_person(kind, values):
+        # Structures and their mailboxes are found by their label as people are by their name.
+        labels = {word for value in values[Field.ORGANIZATION] for word in split(value)}
+        if labels:
+            found["name"] = found.get("name", set()) | labels
+    # The parts of addresses; identifiers and addresses themselves are looked up in their own fields.
+    parts = {word for address in values.get(Field.MAIL, ()) for word in split(address.partition("@")[0])}
+    if parts:
+        found["identifier"] = parts
+    return found
+
+
+split = functools.lru_cache(maxsize=100_000)(text.words_of_folded)
+
+
+def is_person(kind: Kind, values: Mapping[Field, Sequence[str]]) -> bool:
+    """Whether a document is a practitioner or a person's mailbox."""
+    if kind is Kind.MAILBOX:
+        return values[Field.MAILBOX_TYPE][0] in ("per", "cab")
+    return kind is Kind.PRACTITIONER
