@@ -23,17 +23,23 @@ def provenance(module: str, options: argparse.Namespace) -> dict[str, Any]:
 
 def command(module: str, options: Mapping[str, object]) -> str:
     """The command as a reader would type it: folders and files by what they are, not by where they were."""
-    parts = [f"python -m {module}"]
+    verb = options.get("what")
+    parts = [f"python -m {module}", *([str(verb)] if verb else [])]
     for name, value in options.items():
+        if name == "what":
+            continue
         flag = "--" + name.replace("_", "-")
         if value is True:
             parts.append(flag)
         elif value not in (None, False, [], ()):
-            parts += (f"{flag} {_shown(name, one)}" for one in (value if isinstance(value, list) else [value]))
+            parts.append(f"{flag} {_shown(name, value)}")
     return " ".join(parts)
 
 
 def _shown(name: str, value: object) -> str:
+    if isinstance(value, list):
+        paths = any(isinstance(one, Path) for one in value)
+        return (" " if paths else ",").join(f"{name.upper()}{n}" if paths else str(v) for n, v in enumerate(value, 1))
     return name.upper() if isinstance(value, Path) else str(value)
 
 
