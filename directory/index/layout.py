@@ -19,7 +19,8 @@ key with the few late ones.
 | `grams`      | field number, 1 to 3 letters       | posting: mailboxes with a value that contains them          |
 | `grams`      | field number, 0x02, 1 to 5 letters | posting: mailboxes with a value that begins so              |
 | `words`      | word class, word                   | posting: documents with that word                           |
-| `beginnings` | word class, 1 to 3 letters         | posting: documents with a word that begins so               |
+| `beginnings` | word class, 1 to 5 letters         | posting: documents with a word that begins so               |
+| `beginnings` | surnames, 1 to 5 letters           | posting: documents with a family name that begins so        |
 | `lexicon`    | see `lexicon`                      | the distinct words found under it, separated by spaces      |
 """
 
@@ -89,7 +90,11 @@ WORD_CLASSES: Final[Mapping[str, int]] = {
     "profession": 4,  # profession and specialty labels
     "identifier": 5,  # the parts of addresses; identifiers and addresses themselves are terms of their fields
 }
-LONGEST_BEGINNING: Final = 3
+SURNAME: Final = "surname"
+"""Whole family names: their beginnings are kept beside those of the words of each class."""
+_BEGINNING_CLASSES: Final[Mapping[str, int]] = {**WORD_CLASSES, SURNAME: 6}
+LONGEST_BEGINNING: Final[Mapping[str, int]] = {**dict.fromkeys(WORD_CLASSES, 3), "name": 5, SURNAME: 5}
+"""Letters of a beginning that has a posting of its own: names are searched for while they are being typed."""
 
 _ID: Final = struct.Struct(">I")
 _MAX_KEY: Final = 500  # LMDB allows 511 bytes; longer values are cut and told apart by a digest
@@ -138,8 +143,8 @@ def word_key(word_class: str, word: str) -> bytes:
 
 
 def beginning_key(word_class: str, letters: str) -> bytes:
-    """The key of the documents with a word that begins with 1 to 3 letters."""
-    return bytes([WORD_CLASSES[word_class]]) + letters.encode()
+    """The key of the documents with a word, or a family name, that begins with a few letters (`LONGEST_BEGINNING`)."""
+    return bytes([_BEGINNING_CLASSES[word_class]]) + letters.encode()
 
 
 def is_cut(key: bytes) -> bool:

@@ -1,23 +1,112 @@
-"""Ways to a word of the index other than its spelling: how it sounds, and itself with a letter less.
+"""Ways to a word of the index other than its spelling: how it sounds, and itself with a letter or two amiss.
 
-The lexicon holds each distinct word of all documents under a handful of keys that depend on the word alone.
+The lexicon holds each distinct word of all documents under keys that depend on the word alone:
+
+* `s` and its sound;
+* `d` and the word itself, or with one letter less: two words that are one edit apart share such a key, whichever the
+  edit (an insertion, a deletion, a substitution or a swap of neighbours);
+* `p`, its length, the number of a third of it and that third: of two words that are two edits apart, one third is
+  mostly intact and at most two letters away from where it was.
 """
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Iterable, Iterator
+from itertools import pairwise
+from typing import TYPE_CHECKING, Final
+
+from rapidfuzz.distance import OSA
+from rapidfuzz.process import extract
+
 from directory.text import phonetic
 
-_SHORTEST = 3  # letters of a word that has other ways to it than its spelling
-_LONGEST = 40
+if TYPE_CHECKING:
+    from directory.index.reader import Snapshot
+
+_SHORTEST: Final = 3  # letters of a word that has other ways to it than its spelling
+_LONGEST: Final = 40
+SHORTEST_TWICE_WRONG: Final = 5  # letters from which on two edits are not just another word
+_THIRDS: Final = 3
 
 
 def lexicon_keys(word: str) -> set[bytes]:
-    """The keys a word is found under: `s` and its sound, `d` and each spelling with at most one letter less."""
+    """The keys a word is found under."""
     if not (_SHORTEST <= len(word) <= _LONGEST and word.isalpha()):
         return set()
-    keys = {b"d" + (word[:at] + word[at + 1 :]).encode() for at in range(len(word))}
-    keys.add(b"d" + word.encode())
-    sound = phonetic(word)
-    if sound:
-        keys.add(b"s" + sound.encode())
+    keys = {_lesser_key(lesser) for lesser in _lesser(word)}
+    keys.add(_sound_key(word))
+    if len(word) >= SHORTEST_TWICE_WRONG:
+        keys.update(_third_key(len(word), third, word[at:end]) for third, (at, end) in enumerate(_thirds(len(word))))
     return keys
+
+
+def sounding_like(snapshot: Snapshot, word: str) -> list[str]:
+    """The words that sound like a typed one."""
+    return list(_found(snapshot, [_sound_key(word)]))
+
+
+def one_edit_away(snapshot: Snapshot, word: str) -> list[str]:
+    """The words at most one edit away from a typed one."""
+    return _within(word, _found(snapshot, [_lesser_key(lesser) for lesser in _lesser(word)]), 1)
+
+
+def two_edits_away(snapshot: Snapshot, word: str) -> list[str]:
+    """The words at most two edits away from a typed one, but for a few whose every third is amiss."""
+    return _within(word, _found(snapshot, _displaced_thirds(word)), 2)
+
+
+def _within(word: str, candidates: Iterable[str], edits: int) -> list[str]:
+    near = extract(word, dict.fromkeys(candidates).keys(), scorer=OSA.distance, score_cutoff=edits, limit=None)
+    return [found for found, _, _ in near]
+
+
+def _found(snapshot: Snapshot, keys: Iterable[bytes]) -> Iterator[str]:
+    for _, words in snapshot.several("lexicon", keys):
+        yield from bytes(words).decode().split(" ")
+
+
+# -- keys --------------------------------------------------------------------------------------------------------------
+
+
+def _sound_key(word: str) -> bytes:
+    return b"s" + phonetic(word).encode()
+
+
+def _lesser_key(word: str) -> bytes:
+    return b"d" + word.encode()
+
+
+def _third_key(length: int, third: int, letters: str) -> bytes:
+    return b"p" + bytes((length, third)) + letters.encode()
+
+
+def _lesser(word: str) -> set[str]:
+    """The word itself, and with each of its letters left out."""
+    lesser = {word[:at] + word[at + 1 :] for at in range(len(word))}
+    lesser.add(word)
+    return lesser
+
+
+@functools.cache
+def _thirds(length: int) -> tuple[tuple[int, int], ...]:
+    """Where each third of a word of so many letters begins and ends; the last ones are the longer ones."""
+    bounds = [length * third // _THIRDS for third in range(_THIRDS + 1)]
+    return tuple(pairwise(bounds))
+
+
+def _displaced_thirds(word: str) -> Iterator[bytes]:
+    """The keys of the thirds of all words that two edits may have made `word` of.
+
+    A third that is intact has moved by as many letters as the edits before it added or took, and what stands after it
+    by as many as are still missing: with two edits in all this leaves the first and the last third one place each.
+    """
+    size = len(word)
+    for length in range(max(size - 2, SHORTEST_TWICE_WRONG), size + 3):
+        longer = size - length
+        for third, (at, end) in enumerate(_thirds(length)):
+            before, after = third, _THIRDS - 1 - third  # edits that can stand on either side
+            first = max(at - before, at + longer - after, 0)
+            last = min(at + before, at + longer + after, size - (end - at))
+            for place in range(first, last + 1):
+                yield _third_key(length, third, word[place : place + end - at])

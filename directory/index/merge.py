@@ -12,6 +12,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain, groupby, islice, pairwise
+from operator import itemgetter
 from pathlib import Path
 from typing import Final
 
@@ -62,6 +63,8 @@ class MergeTerms:
         files = {"terms": _dump(spooled, name, _pairs(prefix, column))}
         present = [(prefix, layout.encode_posting(BitMap(array("I", column.ids.tobytes()))))]
         files["present"] = _dump(spooled, f"present-{self.field}", present)
+        if self.field is Field.SN:
+            files["beginnings"] = _dump(spooled, "beginnings-surname", beginning_pairs(layout.SURNAME, column))
         if self.field in GRAM_FIELDS:
             grams = gram_pairs(self.field, _below(column, spooled.mailboxes))
             files["grams"] = _dump(spooled, f"grams-{self.field}", grams)
@@ -78,11 +81,9 @@ class MergeWords:
         name = f"words-{self.word_class}"
         column = merged(name, spooled.chunks, spooled.ids)
         write_texts(spooled.folder / f"{name}.distinct", column.texts)
-        prefix = bytes([WORD_CLASSES[self.word_class]])
-        beginnings = [(prefix + text, _posting(ids)) for text, ids in _beginnings(column, layout.LONGEST_BEGINNING)]
         return {
-            "words": _dump(spooled, name, _pairs(prefix, column)),
-            "beginnings": _dump(spooled, f"beginnings-{self.word_class}", sorted(beginnings)),
+            "words": _dump(spooled, name, _pairs(bytes([WORD_CLASSES[self.word_class]]), column)),
+            "beginnings": _dump(spooled, f"beginnings-{self.word_class}", beginning_pairs(self.word_class, column)),
         }
 
 
@@ -96,13 +97,22 @@ class MergeLexicon:
             for word_class in WORD_CLASSES
             for text in read_texts(spooled.folder / f"words-{word_class}.distinct")
         }
-        ways: dict[bytes, str] = {}
+        ways: dict[bytes, str | list[str]] = {}  # most ways lead to one word
         for word in sorted(words):
             for key in lexicon_keys(word):
                 known = ways.get(key)
-                ways[key] = word if known is None else f"{known} {word}"
-        pairs = ((key, several.encode()) for key, several in sorted(ways.items()))
+                if known is None:
+                    ways[key] = word
+                elif isinstance(known, str):
+                    ways[key] = [known, word]
+                else:
+                    known.append(word)
+        pairs = ((key, _spaced(several).encode()) for key, several in sorted(ways.items(), key=itemgetter(0)))
         return {"lexicon": _dump(spooled, "lexicon", pairs)}
+
+
+def _spaced(words: str | list[str]) -> str:
+    return words if isinstance(words, str) else " ".join(words)
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +185,12 @@ def _below(column: Column, limit: int) -> Column:
     bounds = np.concatenate(([0], np.cumsum(keep)))[column.bounds]
     texts = [text for text, size in zip(column.texts, np.diff(bounds).tolist(), strict=True) if size]
     return Column(texts, np.append(np.unique(bounds[:-1])[: len(texts)], bounds[-1:]), column.ids[keep])
+
+
+def beginning_pairs(word_class: str, column: Column) -> list[Pair]:
+    """The beginnings of a class's words, or of family names, in key order."""
+    found = _beginnings(column, layout.LONGEST_BEGINNING[word_class])
+    return sorted((layout.beginning_key(word_class, text.decode()), _posting(ids)) for text, ids in found)
 
 
 def _beginnings(column: Column, longest: int) -> Iterator[tuple[bytes, Numbers]]:

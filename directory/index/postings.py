@@ -21,6 +21,8 @@ def all_keys(kind: Kind, values: Mapping[Field, Sequence[str]]) -> set[PostingKe
     for field, texts in values.items():
         keys.add(("present", bytes([FIELD_NUMBER[field]])))
         keys.update(("terms", layout.term_key(field, value)) for value in texts)
+        if field is Field.SN:
+            keys.update(("beginnings", key) for value in texts for key in beginning_keys(layout.SURNAME, value))
         if kind is Kind.MAILBOX and field in GRAM_FIELDS:
             for value in texts:
                 keys.update(("grams", key) for key in gram_keys(field, value))
@@ -41,6 +43,6 @@ def gram_keys(field: Field, value: str) -> Iterator[bytes]:
 
 
 def beginning_keys(word_class: str, word: str) -> Iterator[bytes]:
-    """The beginnings of 1 to 3 letters of a word."""
-    for size in range(1, min(len(word), layout.LONGEST_BEGINNING) + 1):
+    """The beginnings of a word, or of a family name, that have postings."""
+    for size in range(1, min(len(word), layout.LONGEST_BEGINNING[word_class]) + 1):
         yield layout.beginning_key(word_class, word[:size])

@@ -117,6 +117,12 @@ class Snapshot:
         found = self._txn.get(key, db=self._databases[database])
         return None if found is None else bytes(found)
 
+    def several(self, database: str, keys: Iterable[bytes]) -> list[tuple[bytes, memoryview]]:
+        """Those of some keys that are there, with their values."""
+        with self._txn.cursor(db=self._databases[database]) as cursor:
+            found: list[tuple[bytes, memoryview]] = cursor.getmulti(keys)
+        return found
+
     def required(self, database: str, key: bytes) -> memoryview:
         """A value that is there as long as its document is."""
         found: memoryview | None = self._txn.get(key, db=self._databases[database])
