@@ -24,8 +24,28 @@ from directory.query import Field
 
 _TYPE_RANK: Final = {"PER": "0", "CAB": "1", "ORG": "2", "APP": "3"}
 _ATTRIBUTES: Final = tuple((field, field.value) for field in ENTRY_ATTRIBUTES)
-
-encoded_attribute = functools.lru_cache(maxsize=50_000)(partial_attribute)
+# Attributes whose values recur from mailbox to mailbox: the others are encoded each time.
+_RECURRING: Final = frozenset(
+    {
+        Field.GIVEN_NAME,
+        Field.CITY,
+        Field.TITLE,
+        Field.MAILBOX_TYPE,
+        Field.IDENTIFIER_TYPE,
+        Field.PROFESSION,
+        Field.EXPERTISE,
+        Field.SPECIALTY,
+        Field.SERVICE,
+        Field.ORGANIZATION_IDENTIFIER_TYPE,
+        Field.POSTAL_CODE,
+        Field.DEPARTMENT,
+        Field.PAPERLESS,
+        Field.OBJECT_CLASS,
+        Field.CREATED,
+        Field.MODIFIED,
+    }
+)
+_recurring_attribute = functools.lru_cache(maxsize=20_000)(partial_attribute)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,8 +120,13 @@ def _prepared(kind: Kind, key: str, rank: str, plain: Values, json: bytes, entry
 
 
 def _entry(key: str, values: Values) -> bytes:
-    get = values.get
-    attributes = [
-        encoded_attribute(name, tuple(texts)) if (texts := get(field)) else b"" for field, name in _ATTRIBUTES
-    ]
+    attributes = []
+    for field, name in _ATTRIBUTES:
+        texts = values.get(field)
+        if not texts:
+            attributes.append(b"")
+        elif field in _RECURRING:
+            attributes.append(_recurring_attribute(name, tuple(texts)))
+        else:
+            attributes.append(partial_attribute(name, texts))
     return encode_entry(f"mail={rdn_value(key)}".encode(), attributes)

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Sequence
 from typing import Final
 
-_SHORT = [bytes([size]) for size in range(0x80)]
+
+def _length(size: int) -> bytes:
+    if size < 0x80:
+        return bytes([size])
+    octets = size.to_bytes((size.bit_length() + 7) // 8, "big")
+    return bytes([0x80 | len(octets)]) + octets
+
+
+_LENGTHS: Final = [_length(size) for size in range(0x1000)]
 
 
 def length(size: int) -> bytes:
     """A definite length in the fewest bytes (X.690 section 8.1.3)."""
-    if size < 0x80:
-        return _SHORT[size]
-    octets = size.to_bytes((size.bit_length() + 7) // 8, "big")
-    return bytes([0x80 | len(octets)]) + octets
+    return _LENGTHS[size] if size < 0x1000 else _length(size)
 
 
 def octets(value: bytes) -> bytes:
@@ -23,9 +29,19 @@ def octets(value: bytes) -> bytes:
 
 def partial_attribute(name: str, values: Sequence[str]) -> bytes:
     """`SEQUENCE { type OCTET STRING, vals SET OF OCTET STRING }`; no value when only types are asked for."""
-    encoded = b"".join([octets(value.encode()) for value in values])
-    body = octets(name.encode()) + b"\x31" + length(len(encoded)) + encoded
+    if len(values) == 1:
+        value = values[0].encode()
+        encoded = b"\x04" + length(len(value)) + value
+    else:
+        encoded = b"".join([octets(value.encode()) for value in values])
+    body = _type(name) + length(len(encoded)) + encoded
     return b"\x30" + length(len(body)) + body
+
+
+@functools.lru_cache(maxsize=1000)
+def _type(name: str) -> bytes:
+    """A type, and the tag of the set that follows."""
+    return octets(name.encode()) + b"\x31"
 
 
 _SPECIAL: Final = re.compile(r'([\\"+,;<>=])')
