@@ -42,7 +42,7 @@ class Searches:
 
     @property
     def label(self) -> str:
-        return f"LDAP: {self.mix.label}"
+        return f"LDAP: {self.mix.label}{', cut at 100' if self.answers is Answers.FULL else ''}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -105,7 +105,7 @@ def _values(attributes: Any) -> dict[str, list[str]]:
 
 def caseless(value: str) -> str:
     """How slapd compares: case and the number of blanks do not count."""
-    return " ".join(unicodedata.normalize("NFKC", value).casefold().split(" ")).strip()
+    return " ".join(unicodedata.normalize("NFKC", value).casefold().split())
 
 
 def folded(value: str) -> str:
