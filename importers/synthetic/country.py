@@ -139,12 +139,13 @@ class Country:
         paperless = "O" if dice.chance(0.4) else "N" if dice.chance(0.8) else ""
         profession = _PROFESSION_DOMAINS.get(who.profession[0])
         where = next((one.structure for one in self.activities(who) if one.structure and one.structure.domain), None)
-        if where is not None and (profession is None or dice.chance(0.45)):
+        if where is not None and (profession is None or dice.chance(0.7)):
             yield Mailbox("PER", f"{_local(dice, who)}@{where.domain}", who, where, "", paperless)
             if profession is None or not dice.chance(0.08):
                 return
         if profession is not None:
-            yield Mailbox("PER", f"{_local(dice, who)}@{profession}.mssante.fr", who, None, "", paperless)
+            domain = f"{profession}.mssante.fr" if dice.chance(0.5) else structures.regional(dice)
+            yield Mailbox("PER", f"{_local(dice, who)}@{domain}", who, None, "", paperless)
 
     @functools.cache  # noqa: B019 - a country is small and lives as long as one run
     def _kind_of_service(self, number: int) -> str:
@@ -157,8 +158,7 @@ class Country:
         where = self._structure(dice, kind)
         service = dice.of(SERVICES) if kind in ("hospital", "clinic") else ""
         name = fold(service or "contact").replace(" ", ".")
-        domain = where.domain or f"{kind}-{number}.exemple.mssante.fr"
-        return Mailbox("ORG", f"{name}.{number}@{domain}", None, where, service, "N" if dice.chance(0.7) else "")
+        return Mailbox("ORG", f"{name}.{number}@{where.domain}", None, where, service, "N" if dice.chance(0.7) else "")
 
 
 def _local(dice: Dice, who: Person) -> str:

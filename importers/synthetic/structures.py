@@ -83,6 +83,15 @@ _KINDS: Final = {
 }
 
 
+# Share of structures with a mail domain of their own; the others use one of their regional operator's.
+_OWN_DOMAIN: Final = {"hospital": 0.8, "clinic": 0.45, "laboratory": 0.15, "home": 0.03}
+
+
+def regional(dice: Dice) -> str:
+    """The domain of an operator that many share, a few of them very many."""
+    return f"operateur-{int(40 * dice.share() ** 2.5):02d}.exemple.mssante.fr"
+
+
 def how_many(kind: str, professionals: int) -> int:
     return max(2, professionals // _KINDS[kind][0])
 
@@ -121,7 +130,7 @@ def structure(seed: int, kind: str, number: int) -> Structure:
         street_type=_STREETS.draw(dice),
         street_name=dice.of(_STREET_NAMES),
         phone=_phone(dice),
-        domain=f"{slug}-{number}.exemple.mssante.fr" if dice.chance(0.8) else None,
+        domain=f"{slug}-{number}.exemple.mssante.fr" if dice.chance(_OWN_DOMAIN.get(kind, 0.0)) else regional(dice),
         identifier=("1", finess) if has_finess else ("3", siret),
         detailed=dice.chance(0.6),
     )
