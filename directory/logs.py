@@ -40,6 +40,8 @@ def setup(level: str, *, name: str = "annuaire") -> logging.Logger:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
+    # Each migration of a fresh database is no event that an operator wants to read about.
+    logging.getLogger("alembic").setLevel(max(root.level, logging.WARNING))
     return logging.getLogger(name)
 
 
