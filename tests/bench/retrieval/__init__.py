@@ -1,0 +1,1 @@
+"""The retrieval benchmark measures what it says, and fairly."""
