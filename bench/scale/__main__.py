@@ -10,22 +10,27 @@ from pathlib import Path
 from typing import Any
 
 from bench.provenance import provenance, write_result
-from bench.scale.build import build
+from bench.scale.build import BARS, build
 from bench.scale.follow import MANY, SINGLES, follow
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     options = _options(arguments)
-    found: dict[str, Any]
-    if options.what == "build":
-        found = build(options.data).as_json()
-    else:
-        found = follow(
-            options.data, options.extract, singles=options.singles, many=options.changes, seed=options.seed
-        ).as_json()
+    found = _built(options) if options.what == "build" else _followed(options)
     print(json.dumps(found, indent=1))
     write_result(options.json, {"benchmark": options.what, **provenance("bench.scale", options), **found})
     return 0 if found["met"] else 1
+
+
+def _built(options: argparse.Namespace) -> dict[str, Any]:
+    """A row for each folder; the bars are those of the largest."""
+    rows = sorted((build(data) for data in options.data), key=lambda built: built.documents)
+    return {"rows": [row.as_json() for row in rows], "bars": BARS, "met": rows[-1].met}
+
+
+def _followed(options: argparse.Namespace) -> dict[str, Any]:
+    found = follow(options.data, options.extract, singles=options.singles, many=options.changes, seed=options.seed)
+    return found.as_json()
 
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -33,8 +38,9 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     commands = parser.add_subparsers(dest="what", required=True)
     of_build = commands.add_parser("build", help="build the index afresh")
     of_follow = commands.add_parser("follow", help="change the register while the node serves, then put it back")
+    of_build.add_argument("--data", type=Path, required=True, nargs="+", help="data folders with loaded registers")
+    of_follow.add_argument("--data", type=Path, required=True, help="data folder whose index is built")
     for command in (of_build, of_follow):
-        command.add_argument("--data", type=Path, required=True, help="data folder with a loaded register")
         command.add_argument("--json", type=Path, help="where the result is kept for the report")
     add = of_follow.add_argument
     add("--extract", type=Path, required=True, help="folder of the extract that lookups are drawn from")
