@@ -1,4 +1,4 @@
-"""The little of LDAP that a prepared answer needs: a PartialAttribute in BER (RFC 4511 section 4.1.7), a relative name."""
+"""The LDAP that a prepared answer needs: a PartialAttribute in BER (RFC 4511 section 4.1.7), a relative name."""
 
 from __future__ import annotations
 

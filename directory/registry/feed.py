@@ -20,7 +20,8 @@ _RESET_SHARE: Final = 0.3  # of all documents touched: from there on a rebuild i
 
 _CREATE: Final = """
 CREATE TEMP TABLE touched (
-    kind text NOT NULL, key text NOT NULL, direct boolean NOT NULL DEFAULT true, PRIMARY KEY (kind, key)
+    kind text COLLATE "C" NOT NULL, key text COLLATE "C" NOT NULL, direct boolean NOT NULL DEFAULT true,
+    PRIMARY KEY (kind, key)
 ) ON COMMIT DROP
 """
 

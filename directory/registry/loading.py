@@ -256,7 +256,8 @@ class Merge:
         name = f"keys_{plan.source.name}"
         self.connection.execute(
             text(
-                f"CREATE TEMP TABLE {name} (key text PRIMARY KEY, high bigint, low bigint, is_new boolean NOT NULL) "
+                f'CREATE TEMP TABLE {name} (key text COLLATE "C" PRIMARY KEY, high bigint, low bigint, '
+                "is_new boolean NOT NULL) "
                 "ON COMMIT DROP"
             )
         )

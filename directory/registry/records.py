@@ -43,8 +43,8 @@ class Selection:
     def where(self, column: str) -> str:
         if self.keys is not None:
             return f"{column} = ANY (%(keys)s)"
-        upper = "" if self.end is None else f' AND {column} COLLATE "C" < %(end)s'
-        return f'{column} COLLATE "C" >= %(first)s{upper}'
+        upper = "" if self.end is None else f" AND {column} < %(end)s"
+        return f"{column} >= %(first)s{upper}"
 
     def parameters(self) -> dict[str, Any]:
         return {"first": self.first, "end": self.end, "keys": list(self.keys or ())}
@@ -95,11 +95,11 @@ class Assembler:
         where = selection.where
         exercises = self._grouped(
             f"SELECT national_id, profession, category FROM exercise WHERE {where('national_id')} "
-            'ORDER BY national_id COLLATE "C", profession, category',
+            "ORDER BY national_id, profession, category",
             selection,
         )
         expertises = self._grouped(
-            'SELECT DISTINCT national_id COLLATE "C" AS id, profession, category, expertise_type, expertise '
+            "SELECT DISTINCT national_id AS id, profession, category, expertise_type, expertise "
             f"FROM expertise WHERE {where('national_id')} ORDER BY 1, 2, 3, 4, 5",
             selection,
         )
@@ -108,26 +108,26 @@ class Assembler:
             f"a.pharmacy_section, a.registration_authority, {_ORGANIZATION_COLUMNS} "
             "FROM activity a LEFT JOIN organization o ON o.key = a.organization_key "
             f"WHERE {where('a.national_id')} "
-            'ORDER BY a.national_id COLLATE "C", (o.key IS NULL), o.name, o.key, a.digest',
+            "ORDER BY a.national_id, (o.key IS NULL), o.name, o.key, a.digest",
             selection,
         )
         diplomas = self._grouped(
             "SELECT national_id, diploma_type, diploma_type_label, diploma, diploma_label, authorisation_type, "
             "authorisation_type_label, authorisation_discipline, authorisation_discipline_label "
             f"FROM diploma WHERE {where('national_id')} "
-            'ORDER BY national_id COLLATE "C", diploma_type, diploma, diploma_label, authorisation_type, digest',
+            "ORDER BY national_id, diploma_type, diploma, diploma_label, authorisation_type, digest",
             selection,
         )
         mailboxes = self._grouped(
             "SELECT h.national_id, m.address, m.kind, h.organization_name, h.service, m.paperless, "
             f"{_TRUSTED} FROM mailbox_holder h JOIN mailbox m USING (address_key) "
             f"WHERE {where('h.national_id')} AND h.national_id <> '' "
-            'ORDER BY h.national_id COLLATE "C", m.address_key COLLATE "C", h.digest',
+            "ORDER BY h.national_id, m.address_key, h.digest",
             selection,
         )
         rows = self._rows(
             "SELECT national_id, identifier_type, identifier, civility, practice_civility, family_name, given_name "
-            f'FROM practitioner WHERE {where("national_id")} ORDER BY national_id COLLATE "C"',
+            f"FROM practitioner WHERE {where('national_id')} ORDER BY national_id",
             selection,
         )
         for national_id, type_, identifier, civility, practice_civility, family_name, given_name in rows:
@@ -202,18 +202,18 @@ class Assembler:
         where = selection.where
         mailboxes = self._grouped(
             f"""
-            SELECT DISTINCT ON (key COLLATE "C", m.kind, m.address_key COLLATE "C")
+            SELECT DISTINCT ON (key, m.kind, m.address_key)
                    key, m.address, m.kind, h.organization_name, h.service, m.paperless, {_TRUSTED}
             FROM ({_ORGANIZATION_IDENTIFIERS.format(where=where("o.key"))}) AS named (key, identifier)
             JOIN mailbox_holder h ON h.organization_identifier = named.identifier
             JOIN mailbox m USING (address_key)
             WHERE named.identifier <> '' AND m.kind <> 'PER'
-            ORDER BY key COLLATE "C", m.kind DESC, m.address_key COLLATE "C", h.digest
+            ORDER BY key, m.kind DESC, m.address_key, h.digest
             """,
             selection,
         )
         rows = self._rows(
-            f'SELECT {_ORGANIZATION_COLUMNS} FROM organization o WHERE {where("o.key")} ORDER BY o.key COLLATE "C"',
+            f"SELECT {_ORGANIZATION_COLUMNS} FROM organization o WHERE {where('o.key')} ORDER BY o.key",
             selection,
         )
         for row in rows:
@@ -283,12 +283,12 @@ class Assembler:
             """
             f"FROM mailbox_holder WHERE {where('address_key')} "
             # RPPS before ADELI: the number that stays.
-            'ORDER BY address_key COLLATE "C", identifier_type DESC, national_id, organization_identifier, digest',
+            "ORDER BY address_key, identifier_type DESC, national_id, organization_identifier, digest",
             selection,
         )
         places = self._grouped(
             f"""
-            SELECT DISTINCT h.address_key COLLATE "C" AS id, {_ORGANIZATION_COLUMNS}
+            SELECT DISTINCT h.address_key AS id, {_ORGANIZATION_COLUMNS}
             FROM mailbox_holder h JOIN activity a ON a.national_id = h.national_id
             JOIN organization o ON o.key = a.organization_key
             WHERE {where("h.address_key")} AND h.national_id <> '' ORDER BY id, o.name, o.key
@@ -297,7 +297,7 @@ class Assembler:
         )
         expertises = self._grouped(
             f"""
-            SELECT DISTINCT h.address_key COLLATE "C" AS id, x.profession, x.category, x.expertise_type, x.expertise
+            SELECT DISTINCT h.address_key AS id, x.profession, x.category, x.expertise_type, x.expertise
             FROM mailbox_holder h JOIN expertise x ON x.national_id = h.national_id
             WHERE {where("h.address_key")} AND h.national_id <> '' ORDER BY 1, 2, 3, 4, 5
             """,
@@ -305,7 +305,7 @@ class Assembler:
         )
         rows = self._rows(
             f"SELECT m.address_key, m.address, m.kind, m.paperless, {_TRUSTED}, m.created_at, m.modified_at "
-            f'FROM mailbox m WHERE {where("m.address_key")} ORDER BY m.address_key COLLATE "C"',
+            f"FROM mailbox m WHERE {where('m.address_key')} ORDER BY m.address_key",
             selection,
         )
         for key, address, kind, paperless, trusted, created_at, modified_at in rows:

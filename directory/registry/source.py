@@ -1,7 +1,7 @@
 """The register as the index sees it: whole records, streamed in key order, of one consistent state.
 
 Records are put together by merging streams that PostgreSQL sorts by the record's key: one query per table and range,
-never one per record. Keys sort by bytes (`COLLATE "C"`) on every server.
+never one per record.
 """
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ class Source:
     def partitions(self, kind: Kind, size: int) -> Sequence[tuple[str, str | None]]:
         table, key = _KEY_COLUMN[kind]
         statement = f"""
-            SELECT {key} FROM (SELECT {key}, row_number() OVER (ORDER BY {key} COLLATE "C") - 1 AS place FROM {table})
+            SELECT {key} FROM (SELECT {key}, row_number() OVER (ORDER BY {key}) - 1 AS place FROM {table})
             AS placed WHERE place % :size = 0 ORDER BY place
         """
         firsts = [str(row[0]) for row in self._connection.execute(text(statement), {"size": size})]

@@ -29,8 +29,12 @@ from sqlalchemy.dialects.postgresql import JSONB
 metadata: Final = MetaData()
 
 
+# Texts compare by their bytes on every server: keys and codes are no words, and the index reads in key order.
+_BYTES: Final = Text(collation="C")
+
+
 def _text(name: str) -> Column[str]:
-    return Column(name, Text, nullable=False, server_default="")
+    return Column(name, _BYTES, nullable=False, server_default="")
 
 
 def _texts(*names: str) -> list[Column[str]]:
@@ -40,7 +44,7 @@ def _texts(*names: str) -> list[Column[str]]:
 practitioner = Table(
     "practitioner",
     metadata,
-    Column("national_id", Text, primary_key=True),
+    Column("national_id", _BYTES, primary_key=True),
     *_texts("identifier_type", "identifier", "civility", "practice_civility", "family_name", "given_name"),
     Index("practitioner_identifier", "identifier"),
 )
@@ -86,7 +90,7 @@ activity = Table(
 organization = Table(
     "organization",
     metadata,
-    Column("key", Text, primary_key=True),
+    Column("key", _BYTES, primary_key=True),
     *_texts("name", "trade_name", "siret", "siren", "finess", "legal_entity_finess", "former_id", "sector"),
     *_texts("address_recipient", "address_location", "street_number", "street_repeat"),
     *_texts("street_type", "street_type_label", "street_name", "address_distribution", "post_office_line"),
@@ -102,7 +106,7 @@ organization = Table(
 mailbox = Table(
     "mailbox",
     metadata,
-    Column("address_key", Text, primary_key=True),  # the address in lower case: it compares without case
+    Column("address_key", _BYTES, primary_key=True),  # the address in lower case: it compares without case
     *_texts("address", "domain", "kind"),  # the spelling received; its domain in lower case; PER, ORG, APP, CAB
     Column("paperless", Boolean),
     Column("created_at", DateTime(timezone=True), nullable=False),
@@ -130,7 +134,7 @@ mailbox_holder = Table(
 operator = Table(
     "operator",
     metadata,
-    Column("dn", Text, primary_key=True),
+    Column("dn", _BYTES, primary_key=True),
     *_texts("common_name", "organization_name", "identifier_type", "identifier", "locality", "country"),
 )
 
