@@ -3,69 +3,162 @@
 from __future__ import annotations
 
 import argparse
-import json
-from collections.abc import Sequence
-from dataclasses import asdict
+import contextlib
+import signal
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
-from bench.retrieval import corrupt, measure, report
+from bench.provenance import provenance, write_result
+from bench.retrieval import bars, compare, corrupt, measure, peers, postgres, report
 from bench.retrieval.engines import Engine, InProcess, OverHttp
-from bench.retrieval.judge import Figures
+from bench.retrieval.judge import Asked, Figures
 from bench.retrieval.people import People, read_people
 
+_OURS = (OverHttp.name, InProcess.name)
+_PEERS_AT_ONCE = 2  # connections that ask the slow peers
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Measure what the options ask for."""
-    options = _options().parse_args(arguments)
-    console = Console()
+
+@dataclass(frozen=True, slots=True)
+class Contestant:
+    """An engine by name, how to make one, and how many queries of each class and seed it gets."""
+
+    name: str
+    make: Callable[[], Engine]
+    per_class: int
+    clients: int = 1
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure what the options ask for; 1 where a bar is missed."""
+    options = _options(arguments)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the peer's server ends with us
+    console = Console(width=None if sys.stdout.isatty() else 160)
     people = read_people(options.extract)
-    engines: list[Engine] = []
-    if options.index:
-        engines.append(InProcess(options.index))
-    if options.url:
-        engines.append(OverHttp(options.url))
-    results: dict[str, Any] = {"people": len(people.everybody), "seeds": options.seeds}
-    results["retrieval"] = {
-        name: {kind: asdict(one) for kind, one in figures.items()}
-        for name, figures in _retrieval(console, people, engines, options).items()
+    drawn = {seed: corrupt.queries(people, seed, options.per_class, options.classes) for seed in options.seeds}
+    with contextlib.ExitStack() as stack:
+        dsn = None if options.no_peer else stack.enter_context(_peer(people, console))
+        retrieval = _retrieval(console, people, drawn, _contestants(options, dsn), options.misses)
+        speed = _speed(console, people, drawn, options, dsn) if options.url and not options.no_speed else {}
+        version = postgres.version(dsn) if dsn else None
+    reached = [*_bars(retrieval), *(bars.speed(speed["search"], speed["autocomplete"]) if speed else ())]
+    report.print_bars(console, reached)
+    found = {
+        "benchmark": "retrieval",
+        **provenance("bench.retrieval", options),
+        "people": len(people.everybody),
+        "peer": version and f"PostgreSQL {version}",
+        "retrieval": {name: {kind: asdict(one) for kind, one in of.items()} for name, of in retrieval.items()},
+        "speed": speed,
+        "bars": [{**asdict(bar), "met": bar.met} for bar in reached],
     }
-    if options.json:
-        options.json.write_text(json.dumps(results, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    write_result(options.json, found)
+    return 0 if all(bar.met for bar in reached) else 1
 
 
-def _retrieval(
-    console: Console, people: People, engines: Sequence[Engine], options: argparse.Namespace
-) -> dict[str, dict[str, Figures]]:
-    seen: dict[str, list[dict[str, Figures]]] = {engine.name: [] for engine in engines}
-    for seed in options.seeds:
-        asked = corrupt.queries(people, seed, options.per_class, options.classes)
-        for engine in engines:
-            answered = measure.ask(engine, asked, people)
-            seen[engine.name].append(measure.by_class(answered))
-            if options.misses:
-                report.write_misses(options.misses, engine.name, answered)
-    found = {name: measure.worst_by_class(seeds) for name, seeds in seen.items()}
-    which = ", ".join(map(str, options.seeds))
-    report.print_retrieval(console, found, f"{len(people.everybody):,} people, worst of seeds {which}")
+@contextlib.contextmanager
+def _peer(people: People, console: Console) -> Iterator[str]:
+    console.print("loading and indexing the peer …")
+    with postgres.throwaway() as dsn:
+        postgres.load(dsn, people.everybody)
+        peers.index(dsn)
+        yield dsn
+
+
+def _contestants(options: argparse.Namespace, dsn: str | None) -> list[Contestant]:
+    found = []
+    if options.index:
+        found.append(Contestant(InProcess.name, partial(InProcess, options.index), options.per_class))
+    if options.url:
+        found.append(Contestant(OverHttp.name, partial(OverHttp, options.url), options.per_class))
+    if dsn:
+        makes: tuple[tuple[str, Callable[[], Engine]], ...] = (
+            (peers.ExactPrefix.name, partial(peers.ExactPrefix, dsn)),
+            *((form.name, partial(peers.Trigram, dsn, form)) for form in (peers.PLAIN, peers.TUNED)),
+        )
+        count = min(options.per_class, options.peer_per_class)
+        found += [Contestant(name, make, count, _PEERS_AT_ONCE) for name, make in makes]
     return found
 
 
-def _options() -> argparse.ArgumentParser:
+def _retrieval(
+    console: Console,
+    people: People,
+    drawn: Mapping[int, Sequence[Asked]],
+    contestants: Sequence[Contestant],
+    misses: Path | None,
+) -> dict[str, dict[str, Figures]]:
+    """The worst of all seeds, for each engine; for ours also on the queries that the peers got."""
+    seen: dict[str, list[dict[str, Figures]]] = {}
+    fewest = min((one.per_class for one in contestants), default=0)
+    for contestant in contestants:
+        for asked in drawn.values():
+            share = measure.first_of_each_class(asked, contestant.per_class)
+            answered = measure.ask(contestant.make, share, people, contestant.clients)
+            seen.setdefault(contestant.name, []).append(measure.by_class(answered))
+            if contestant.per_class > fewest:
+                few = {id(one) for one in measure.first_of_each_class(asked, fewest)}
+                some = [one for one in answered if id(one.asked) in few]
+                seen.setdefault(f"{contestant.name}, peers' queries", []).append(measure.by_class(some))
+            if misses and contestant.name in _OURS:
+                report.write_misses(misses, contestant.name, answered)
+    found = {name: measure.worst_by_class(seeds) for name, seeds in seen.items()}
+    title = f"{len(people.everybody):,} people, worst of the seeds {', '.join(map(str, drawn))}"
+    report.print_retrieval(console, found, title)
+    return found
+
+
+def _speed(
+    console: Console,
+    people: People,
+    drawn: Mapping[int, Sequence[Asked]],
+    options: argparse.Namespace,
+    dsn: str | None,
+) -> dict[str, Any]:
+    seed, asked = next(iter(drawn.items()))
+    peer = partial(peers.Trigram, dsn, peers.PLAIN) if dsn else None
+    rhythm = compare.Rhythm(options.pairs, options.seconds)
+    found = {
+        "search": compare.searches(options.url, peer, asked, seed, rhythm),
+        "autocomplete": compare.autocompletion(options.url, people, seed, rhythm),
+    }
+    report.print_speed(console, found)
+    return found
+
+
+def _bars(retrieval: Mapping[str, Mapping[str, Figures]]) -> Iterator[bars.Bar]:
+    ours = next((name for name in _OURS if name in retrieval), None)
+    if ours is None:
+        return
+    yield from bars.goals(retrieval[ours])
+    if peers.PLAIN.name in retrieval:
+        same = retrieval.get(f"{ours}, peers' queries", retrieval[ours])
+        yield from bars.not_below(same, retrieval[peers.PLAIN.name])
+
+
+def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench.retrieval", description=__doc__)
     add = parser.add_argument
     add("--extract", type=Path, required=True, help="folder of the extracts that the index was made of")
     add("--url", help="of a running server, such as http://127.0.0.1:8080")
     add("--index", type=Path, help="folder of an index, to be asked in this process")
     add("--seeds", type=_numbers, default=[11, 12, 13], help="list; the worst of each figure is shown (11,12,13)")
-    add("--seed", type=_three, dest="seeds", metavar="N", help="short for N,N+1,N+2")
+    add("--seed", type=_three, dest="seeds", metavar="N", help="short for --seeds N,N+1,N+2")
     add("--per-class", type=int, default=200, help="queries of each class and seed (200)")
+    add("--peer-per-class", type=int, default=50, help="the first so many of them are put to the slow peers (50)")
     add("--classes", type=_classes, default=list(corrupt.CLASSES), help="only these, separated by commas")
-    add("--json", type=Path, help="file for the figures")
+    add("--no-peer", action="store_true", help="without PostgreSQL")
+    add("--no-speed", action="store_true", help="answers only")
+    add("--pairs", type=int, default=3, help="counted runs of each side, in turn (3)")
+    add("--seconds", type=float, default=6.0, help="length of a run; the peer's are three times as long (6)")
+    add("--json", type=Path, help="where the result is kept for the report")
     add("--misses", type=Path, help="file for every query whose first answer was not right")
-    return parser
+    return parser.parse_args(arguments)
 
 
 def _numbers(value: str) -> list[int]:
@@ -85,4 +178,4 @@ def _classes(value: str) -> list[str]:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

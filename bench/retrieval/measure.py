@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import time
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from bench.retrieval.engines import Engine
@@ -16,24 +16,38 @@ OVERALL = "all classes"
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """A query with what came back: the rank of the first right answer (0: none), and how long it took."""
+    """A query with what came back, and the rank of the first right answer (0: none)."""
 
     asked: Asked
     answers: tuple[Person | None, ...]
     rank: int
-    seconds: float
 
 
-def ask(engine: Engine, asked: Sequence[Asked], people: People) -> list[Answered]:
-    """Every query, one after the other."""
+def ask(make: Callable[[], Engine], asked: Sequence[Asked], people: People, clients: int = 1) -> list[Answered]:
+    """The answers to all queries in their order, asked by some clients with an engine each."""
+    shares = [asked[first::clients] for first in range(clients)]
+    with ThreadPoolExecutor(clients) as pool:
+        answered = list(pool.map(lambda share: _one_by_one(make(), share, people), shares))
+    return [answered[number % clients][number // clients] for number in range(len(asked))]
+
+
+def _one_by_one(engine: Engine, asked: Sequence[Asked], people: People) -> list[Answered]:
     found = []
     for one in asked:
-        start = time.perf_counter()
-        ids = engine.search(one.text)
-        seconds = time.perf_counter() - start
-        answers = tuple(people.by_id.get(national_id) for national_id in ids[:10])
-        found.append(Answered(one, answers, rank(one, answers), seconds))
+        answers = tuple(people.by_id.get(national_id) for national_id in engine.search(one.text)[:10])
+        found.append(Answered(one, answers, rank(one, answers)))
     return found
+
+
+def first_of_each_class(asked: Sequence[Asked], count: int) -> list[Asked]:
+    """The first so many queries of each class."""
+    seen: Counter[str] = Counter()
+    kept = []
+    for one in asked:
+        seen[one.kind] += 1
+        if seen[one.kind] <= count:
+            kept.append(one)
+    return kept
 
 
 def by_class(answered: Sequence[Answered]) -> dict[str, Figures]:

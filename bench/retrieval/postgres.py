@@ -88,13 +88,6 @@ def load(dsn: str, people: Sequence[Person]) -> None:
         cursor.execute(_FOLD)
 
 
-def analyze(dsn: str) -> None:
-    """Statistics for the planner, and pages known to be visible."""
-    with contextlib.closing(psycopg2.connect(dsn)) as connection:
-        connection.autocommit = True
-        connection.cursor().execute("VACUUM ANALYZE person")
-
-
 _TABLE: Final = """
     CREATE EXTENSION pg_trgm;
     CREATE EXTENSION unaccent;

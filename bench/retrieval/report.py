@@ -5,10 +5,12 @@ from __future__ import annotations
 import csv
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
+from bench.retrieval.bars import Bar
 from bench.retrieval.judge import Figures
 from bench.retrieval.measure import Answered
 from bench.retrieval.people import Person
@@ -26,6 +28,34 @@ def print_retrieval(console: Console, engines: Mapping[str, Mapping[str, Figures
         cells = [_cell(of[name]) for of in engines.values()]
         table.add_row(name, str(figures.queries), *cells, end_section=name == list(first)[-2])
     console.print(table)
+
+
+def print_speed(console: Console, speed: Mapping[str, Any]) -> None:
+    """Answers a second and latencies, for each side and number of clients."""
+    table = Table(title="speed, medians of alternated runs")
+    for column in ("", "a second", "p50 ms", "p95 ms", "p99 ms"):
+        table.add_column(column, justify="right" if column else "left")
+    for clients, sides in speed["search"].items():
+        for side, run in sides.items():
+            if run:
+                table.add_row(f"search, {clients}, {side}", *_run(run))
+    if speed["autocomplete"]:
+        table.add_row("autocomplete, 1 clients, ours", *_run(speed["autocomplete"]))
+    console.print(table)
+
+
+def _run(run: Mapping[str, Any]) -> tuple[str, ...]:
+    return tuple(f"{run[name]:,.1f}" for name in ("per_second", "p50_ms", "p95_ms", "p99_ms"))
+
+
+def print_bars(console: Console, reached: Sequence[Bar]) -> None:
+    """What was missed, or that nothing was."""
+    for bar in reached:
+        if not bar.met:
+            console.print(
+                f"short: {bar.what}: {bar.seen:.3f}, {'at most' if bar.most else 'at least'} {bar.needed:.3f}"
+            )
+    console.print(f"{sum(bar.met for bar in reached)} of {len(reached)} bars are met")
 
 
 def _cell(figures: Figures) -> str:
