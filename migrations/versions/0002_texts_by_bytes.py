@@ -21,3 +21,4 @@ def upgrade() -> None:
     for table, found in groupby(columns, key=lambda row: row[0]):
         changes = ", ".join(f'ALTER COLUMN "{column}" TYPE text COLLATE "C"' for _, column in found)
         op.execute(f'ALTER TABLE "{table}" {changes}')
+    op.execute("ANALYZE")  # a column that changes its type loses its statistics
