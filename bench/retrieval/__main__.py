@@ -6,6 +6,7 @@ import argparse
 import contextlib
 import signal
 import sys
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -19,6 +20,8 @@ from bench.retrieval import bars, compare, corrupt, measure, peers, postgres, re
 from bench.retrieval.engines import Engine, InProcess, OverHttp
 from bench.retrieval.judge import Asked, Figures
 from bench.retrieval.people import People, read_people
+
+ByEngine = Mapping[str, Mapping[str, Figures]]
 
 _OURS = (OverHttp.name, InProcess.name)
 _PEERS_AT_ONCE = 2  # connections that ask the slow peers
@@ -40,31 +43,49 @@ def main(arguments: Sequence[str] | None = None) -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the peer's server ends with us
     console = Console(width=None if sys.stdout.isatty() else 160)
     people = read_people(options.extract)
-    drawn = {seed: corrupt.queries(people, seed, options.per_class, options.classes) for seed in options.seeds}
+    drawn = {
+        seed: corrupt.queries(people, seed, options.per_class, options.classes or corrupt.CLASSES)
+        for seed in options.seeds
+    }
     with contextlib.ExitStack() as stack:
         dsn = None if options.no_peer else stack.enter_context(_peer(people, console))
-        retrieval = _retrieval(console, people, drawn, _contestants(options, dsn), options.misses)
-        speed = _speed(console, people, drawn, options, dsn) if options.url and not options.no_speed else {}
+        retrieval, same = _retrieval(people, drawn, _contestants(options, dsn), options.misses)
+        seeds = ", ".join(map(str, drawn))
+        report.print_retrieval(console, retrieval, f"{len(people.everybody):,} people, worst of the seeds {seeds}")
+        speed = _speed(people, drawn, options, dsn) if options.url and not options.no_speed else None
         version = postgres.version(dsn) if dsn else None
-    reached = [*_bars(retrieval), *(bars.speed(speed["search"], speed["autocomplete"]) if speed else ())]
+    reached = [*_bars(retrieval, same)]
+    if speed:
+        report.print_speed(console, speed)
+        reached += bars.speed(speed["search"], speed["autocomplete"])
     report.print_bars(console, reached)
     found = {
         "benchmark": "retrieval",
         **provenance("bench.retrieval", options),
         "people": len(people.everybody),
+        "seeds": options.seeds,
         "peer": version and f"PostgreSQL {version}",
-        "retrieval": {name: {kind: asdict(one) for kind, one in of.items()} for name, of in retrieval.items()},
+        "retrieval": _as_json(retrieval),
+        "same_queries": _as_json(same),
+        "bars": bars.by_class(),
         "speed": speed,
-        "bars": [{**asdict(bar), "met": bar.met} for bar in reached],
+        "reached": [{**asdict(bar), "met": bar.met} for bar in reached],
     }
     write_result(options.json, found)
     return 0 if all(bar.met for bar in reached) else 1
 
 
+def _as_json(engines: ByEngine) -> dict[str, dict[str, Any]]:
+    return {name: {kind: asdict(one) for kind, one in figures.items()} for name, figures in engines.items()}
+
+
 @contextlib.contextmanager
 def _peer(people: People, console: Console) -> Iterator[str]:
+    programs = postgres.installed()
+    if programs is None:
+        sys.exit("no PostgreSQL with its extensions is installed (apt-get install postgresql); or give --no-peer")
     console.print("loading and indexing the peer …")
-    with postgres.throwaway() as dsn:
+    with postgres.throwaway(programs) as dsn:
         postgres.load(dsn, people.everybody)
         peers.index(dsn)
         yield dsn
@@ -87,58 +108,47 @@ def _contestants(options: argparse.Namespace, dsn: str | None) -> list[Contestan
 
 
 def _retrieval(
-    console: Console,
-    people: People,
-    drawn: Mapping[int, Sequence[Asked]],
-    contestants: Sequence[Contestant],
-    misses: Path | None,
-) -> dict[str, dict[str, Figures]]:
-    """The worst of all seeds, for each engine; for ours also on the queries that the peers got."""
-    seen: dict[str, list[dict[str, Figures]]] = {}
+    people: People, drawn: Mapping[int, Sequence[Asked]], contestants: Sequence[Contestant], misses: Path | None
+) -> tuple[ByEngine, ByEngine]:
+    """The worst of all seeds for each engine: on all queries that it got, and on those that all engines got."""
     fewest = min((one.per_class for one in contestants), default=0)
+    all_of_them: dict[str, list[dict[str, Figures]]] = defaultdict(list)
+    same: dict[str, list[dict[str, Figures]]] = defaultdict(list)
     for contestant in contestants:
         for asked in drawn.values():
             share = measure.first_of_each_class(asked, contestant.per_class)
             answered = measure.ask(contestant.make, share, people, contestant.clients)
-            seen.setdefault(contestant.name, []).append(measure.by_class(answered))
-            if contestant.per_class > fewest:
-                few = {id(one) for one in measure.first_of_each_class(asked, fewest)}
-                some = [one for one in answered if id(one.asked) in few]
-                seen.setdefault(f"{contestant.name}, peers' queries", []).append(measure.by_class(some))
+            all_of_them[contestant.name].append(measure.by_class(answered))
+            same[contestant.name].append(measure.by_class(measure.first_of_each_class(answered, fewest)))
             if misses and contestant.name in _OURS:
                 report.write_misses(misses, contestant.name, answered)
-    found = {name: measure.worst_by_class(seeds) for name, seeds in seen.items()}
-    title = f"{len(people.everybody):,} people, worst of the seeds {', '.join(map(str, drawn))}"
-    report.print_retrieval(console, found, title)
-    return found
+    return _worst(all_of_them), _worst(same)
+
+
+def _worst(seeds: Mapping[str, Sequence[Mapping[str, Figures]]]) -> ByEngine:
+    return {name: measure.worst_by_class(several) for name, several in seeds.items()}
 
 
 def _speed(
-    console: Console,
-    people: People,
-    drawn: Mapping[int, Sequence[Asked]],
-    options: argparse.Namespace,
-    dsn: str | None,
+    people: People, drawn: Mapping[int, Sequence[Asked]], options: argparse.Namespace, dsn: str | None
 ) -> dict[str, Any]:
     seed, asked = next(iter(drawn.items()))
     peer = partial(peers.Trigram, dsn, peers.PLAIN) if dsn else None
     rhythm = compare.Rhythm(options.pairs, options.seconds)
-    found = {
+    return {
         "search": compare.searches(options.url, peer, asked, seed, rhythm),
         "autocomplete": compare.autocompletion(options.url, people, seed, rhythm),
     }
-    report.print_speed(console, found)
-    return found
 
 
-def _bars(retrieval: Mapping[str, Mapping[str, Figures]]) -> Iterator[bars.Bar]:
+def _bars(retrieval: ByEngine, same: ByEngine) -> Iterator[bars.Bar]:
     ours = next((name for name in _OURS if name in retrieval), None)
     if ours is None:
         return
     yield from bars.goals(retrieval[ours])
-    if peers.PLAIN.name in retrieval:
-        same = retrieval.get(f"{ours}, peers' queries", retrieval[ours])
-        yield from bars.not_below(same, retrieval[peers.PLAIN.name])
+    for form in (peers.PLAIN, peers.TUNED):
+        if form.name in same:
+            yield from bars.not_below(same[ours], same[form.name], form.name)
 
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -151,7 +161,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     add("--seed", type=_three, dest="seeds", metavar="N", help="short for --seeds N,N+1,N+2")
     add("--per-class", type=int, default=200, help="queries of each class and seed (200)")
     add("--peer-per-class", type=int, default=50, help="the first so many of them are put to the slow peers (50)")
-    add("--classes", type=_classes, default=list(corrupt.CLASSES), help="only these, separated by commas")
+    add("--classes", type=_classes, help="only these, separated by commas")
     add("--no-peer", action="store_true", help="without PostgreSQL")
     add("--no-speed", action="store_true", help="answers only")
     add("--pairs", type=int, default=3, help="counted runs of each side, in turn (3)")

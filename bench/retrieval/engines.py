@@ -32,7 +32,7 @@ def search_path(text: str, limit: int = 10) -> str:
 
 
 class OverHttp:
-    """A running server, on one connection that is kept; no answer in time is an empty one."""
+    """A running server, on one connection that is kept."""
 
     name = "annuaire"
 
@@ -44,8 +44,6 @@ class OverHttp:
         self._connection.request("GET", search_path(text, limit))
         answer = self._connection.getresponse()
         body = answer.read()
-        if answer.status == 503:
-            return []
         if answer.status != 200:
             raise RuntimeError(f"{answer.status} for {text!r}: {body[:200]!r}")
         return [match["practitioner"]["national_id"] for match in orjson.loads(body)["matches"]]

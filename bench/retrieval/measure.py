@@ -6,6 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import TypeVar
 
 from bench.retrieval.engines import Engine
 from bench.retrieval.judge import Asked, Figures, figures, rank, worst
@@ -21,6 +22,13 @@ class Answered:
     asked: Asked
     answers: tuple[Person | None, ...]
     rank: int
+
+    @property
+    def kind(self) -> str:
+        return self.asked.kind
+
+
+_Either = TypeVar("_Either", Asked, Answered)
 
 
 def ask(make: Callable[[], Engine], asked: Sequence[Asked], people: People, clients: int = 1) -> list[Answered]:
@@ -39,11 +47,11 @@ def _one_by_one(engine: Engine, asked: Sequence[Asked], people: People) -> list[
     return found
 
 
-def first_of_each_class(asked: Sequence[Asked], count: int) -> list[Asked]:
-    """The first so many queries of each class."""
+def first_of_each_class(several: Sequence[_Either], count: int) -> list[_Either]:
+    """The first so many of each class."""
     seen: Counter[str] = Counter()
     kept = []
-    for one in asked:
+    for one in several:
         seen[one.kind] += 1
         if seen[one.kind] <= count:
             kept.append(one)
@@ -54,7 +62,7 @@ def by_class(answered: Sequence[Answered]) -> dict[str, Figures]:
     """The figures of each class, and of all queries together."""
     ranks: dict[str, list[int]] = defaultdict(list)
     for one in answered:
-        ranks[one.asked.kind].append(one.rank)
+        ranks[one.kind].append(one.rank)
         ranks[OVERALL].append(one.rank)
     ranks[OVERALL] = ranks.pop(OVERALL, [])
     return {name: figures(several) for name, several in ranks.items()}

@@ -32,16 +32,18 @@ _SETTINGS: Final = {
 _ROWS_AT_ONCE: Final = 50_000
 
 
+def installed() -> Path | None:
+    """The programs of the newest server that Debian's packages installed."""
+    found = sorted(Path(_DEBIAN).glob("*/bin/initdb"), key=lambda path: int(path.parts[-3]))
+    return found[-1].parent if found else None
+
+
 @contextlib.contextmanager
-def throwaway(programs: Path | None = None) -> Iterator[str]:
+def throwaway(programs: Path) -> Iterator[str]:
     """A running server's connection string; server and folder are gone after the block.
 
     Root cannot run PostgreSQL: it then runs as the user `postgres` that the package made.
-
-    Raises:
-        FileNotFoundError: no server is installed.
     """
-    programs = programs or _installed()
     user = "postgres" if os.geteuid() == 0 else None
     folder = Path(tempfile.mkdtemp(prefix="retrieval-peer-"))
     if user:
@@ -110,13 +112,6 @@ def _line(person: Person) -> str:
     trades = " ".join(person.labels)
     values = (person.national_id, person.given, person.family, towns, trades)
     return "\t".join(value.replace("\\", "\\\\").replace("\t", " ") for value in values) + "\n"
-
-
-def _installed() -> Path:
-    found = sorted(Path(_DEBIAN).glob("*/bin/initdb"), key=lambda path: int(path.parts[-3]))
-    if not found:
-        raise FileNotFoundError("no PostgreSQL server with its extensions is installed: apt-get install postgresql")
-    return found[-1].parent
 
 
 def _run(user: str | None, *command: Any) -> None:
