@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +18,7 @@ from typing import Any, Final
 import psutil
 
 _INTERVAL_S: Final = 0.25
+_COST_SHARE: Final = 0.02  # of the time that looking may take: the kernel walks a process's pages for it
 
 
 @dataclass(slots=True)
@@ -68,8 +70,11 @@ class Sampler:
         stop = threading.Event()
 
         def run() -> None:
-            while not stop.wait(_INTERVAL_S):
+            cost_s = 0.0
+            while not stop.wait(max(_INTERVAL_S, cost_s / _COST_SHARE)):
+                began = time.monotonic()
                 self.sample()
+                cost_s = time.monotonic() - began
 
         thread = threading.Thread(target=run, daemon=True)
         thread.start()

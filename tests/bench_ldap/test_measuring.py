@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bench.latency import Latencies, median, percentile
@@ -23,6 +23,7 @@ from bench.provenance import command
 from bench.scale.memory import Peak, read_rollup
 
 
+@settings(max_examples=50, deadline=None)
 @given(st.lists(st.floats(0, 1e6), min_size=1), st.floats(0.01, 1))
 def test_a_percentile_is_a_value_that_was_seen_with_enough_below_and_above(values: list[float], share: float) -> None:
     ordered = sorted(values)

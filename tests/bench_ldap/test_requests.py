@@ -87,7 +87,7 @@ def meant(wanted: Filter) -> Predicate:
             return Like(FIELDS[attribute], initial or None, middle, final or None)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(_filters)
 def test_a_filter_is_written_read_encoded_and_decoded_with_the_same_meaning(wanted: Filter) -> None:
     assert parse(written(wanted)) == wanted
