@@ -168,7 +168,10 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     add("--seconds", type=float, default=6.0, help="length of a run; the peer's are three times as long (6)")
     add("--json", type=Path, help="where the result is kept for the report")
     add("--misses", type=Path, help="file for every query whose first answer was not right")
-    return parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
+    if options.no_peer and not (options.url or options.index):
+        parser.error("nothing to measure: give --url or --index, or leave --no-peer out")
+    return options
 
 
 def _numbers(value: str) -> list[int]:

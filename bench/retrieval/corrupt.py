@@ -162,36 +162,33 @@ def particle(dice: Random, person: Person) -> Asked | None:
 
 def prefix(dice: Random, person: Person, letters: int) -> Asked | None:
     """A name typed so far: the beginning alone, or after the other name."""
-    drawn = _begun(dice, person, (letters,), alone=1 / 3)
+    alone = dice.random() < 1 / 3
+    drawn = _begun(dice, person, letters, alone=alone)
     if drawn is None:
         return None
-    whole, word, count = drawn
-    text = f"{whole} {word[:count]}".strip()
-    return Asked(f"prefix {letters}", text, person, (Part(words(whole), (word[:count],)),))
+    whole, begun = drawn
+    return Asked(f"prefix {letters}", f"{whole} {begun}".strip(), person, (Part(words(whole), (begun,)),))
 
 
 def prefix_typo(dice: Random, person: Person) -> Asked | None:
-    """A name typed so far, with an error in it."""
-    drawn = _begun(dice, person, (5, 6, 7), alone=1 / 4)
-    if drawn is None:
+    """A name typed so far, with an error in it; alone only from six letters on, as fewer could be anybody's."""
+    alone = dice.random() < 1 / 4
+    drawn = _begun(dice, person, dice.choice((6, 7) if alone else (5, 6, 7)), alone=alone)
+    wrong = typo(dice, drawn[1]) if drawn else None
+    if drawn is None or wrong is None:
         return None
-    whole, word, count = drawn
-    meant = word[:count]
-    wrong = typo(dice, meant)
-    if wrong is None:
-        return None
+    whole, meant = drawn
     readings = (Part(words(whole), (meant,)), Part(words(whole), (wrong,)))
     return Asked("prefix + typo", f"{whole} {wrong}".strip(), person, readings)
 
 
-def _begun(dice: Random, person: Person, lengths: Sequence[int], alone: float) -> tuple[str, str, int] | None:
-    """What is typed whole, the word that is being typed, and how many letters of it are there."""
+def _begun(dice: Random, person: Person, letters: int, *, alone: bool) -> tuple[str, str] | None:
+    """What is typed whole, and the beginning of the word that is being typed."""
     first, second = _either_way(dice, plain(person.family), plain(person.given))
     word = words(second)[0]
-    count = dice.choice(lengths)
-    if len(word) <= count or word in PARTICLES or not word.isalpha():
+    if len(word) <= letters or word in PARTICLES or not word.isalpha():
         return None
-    return ("" if dice.random() < alone else first), word, count
+    return "" if alone else first, word[:letters]
 
 
 def initials(dice: Random, person: Person) -> Asked | None:

@@ -81,7 +81,7 @@ def version(dsn: str) -> str:
 
 
 def load(dsn: str, people: Sequence[Person]) -> None:
-    """The table `person`: names, towns and trades folded by unaccent and lower, as its owner would."""
+    """The table `person`: names, towns and trades folded by `lower` and `unaccent`, as a team would."""
     with contextlib.closing(psycopg2.connect(dsn)) as connection, connection, connection.cursor() as cursor:
         cursor.execute(_TABLE)
         for start in range(0, len(people), _ROWS_AT_ONCE):
@@ -97,9 +97,8 @@ _TABLE: Final = """
 """
 _FOLD: Final = """
     CREATE TABLE person AS
-    SELECT national_id, given, family, towns, trades,
+    SELECT national_id, given, family,
            given || ' ' || family AS name,
-           given || ' ' || family || ' ' || towns AS name_towns,
            given || ' ' || family || ' ' || towns || ' ' || trades AS everything
     FROM (SELECT national_id,
                  lower(unaccent(given)) AS given, lower(unaccent(family)) AS family,
