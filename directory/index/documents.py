@@ -9,7 +9,7 @@ from typing import Final
 
 from directory.index.compression import compress
 from directory.index.encoding import partial_attribute, rdn_value
-from directory.index.layout import ENTRY_ATTRIBUTES, encode_entry, encode_values
+from directory.index.layout import ENTRY_ATTRIBUTES, encode_entry, encode_values, order_key
 from directory.index.representations import mailbox_json, organization_json, practitioner_json
 from directory.index.values import (
     Values,
@@ -17,12 +17,12 @@ from directory.index.values import (
     mailbox_values,
     organization_values,
     practitioner_values,
-    words_of,
 )
 from directory.model import Kind, Mailbox, MailboxSummary, Organization, Practitioner, Record
 from directory.query import Field
 
 _TYPE_RANK: Final = {"PER": "0", "CAB": "1", "ORG": "2", "APP": "3"}
+_NOBODY: Final = ("",)
 _ATTRIBUTES: Final = tuple((field, field.value) for field in ENTRY_ATTRIBUTES)
 # Attributes whose values recur from mailbox to mailbox: the others are encoded each time.
 _RECURRING: Final = frozenset(
@@ -51,15 +51,15 @@ _recurring_attribute = functools.lru_cache(maxsize=20_000)(partial_attribute)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prepared:
     """A document: what is stored of it (`record`: its values record; `json`: compressed; `entry`: empty but for
-    mailboxes), and what it is found by."""
+    mailboxes), its place in the static order, and the folded values it is found by."""
 
     kind: Kind
     key: str
     record: bytes
     json: bytes
     entry: bytes
+    order: bytes
     values: Mapping[Field, Sequence[str]]
-    words: Mapping[str, set[str]]
 
 
 def prepare(record: Record) -> Prepared:
@@ -108,14 +108,16 @@ def _reach(mailboxes: Sequence[MailboxSummary]) -> str:
 
 def _prepared(kind: Kind, key: str, rank: str, plain: Values, json: bytes, entry: bytes = b"") -> Prepared:
     values = folded(plain)
+    family = values.get(Field.SN) or values.get(Field.ORGANIZATION) or _NOBODY
+    given = values.get(Field.GIVEN_NAME) or _NOBODY
     return Prepared(
         kind=kind,
         key=key,
         record=encode_values(rank, kind, key, values),
         json=compress(json),
         entry=entry,
+        order=order_key(rank, family[0], given[0], kind, key),
         values=values,
-        words=words_of(kind, values),
     )
 
 

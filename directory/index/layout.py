@@ -218,14 +218,19 @@ def decode_values(record: bytes, wanted: Iterable[Field] | None = None) -> dict[
 _ORDER_CUT: Final = 64  # letters of a name that count in the static order; the record's key decides at last
 
 
+def order_key(rank: str, family: str, given: str, kind: Kind, key: str) -> bytes:
+    """The place of a document in the static order: by rank (who can be reached comes first, then persons before
+    structures), then by folded name; the record's key breaks ties, so that every node has the same order."""
+    names = f"{family[:_ORDER_CUT]}\x00{given[:_ORDER_CUT]}"
+    return f"{rank}\x00{names}\x00{KIND_NUMBER[kind]}\x00{key}".encode()
+
+
 def static_order(record: bytes) -> bytes:
-    """The place of a document in the static order, by its values record: by rank (who can be reached comes first, then
-    persons before structures), then by name; the record's key breaks ties, so that every node has the same order."""
+    """The order key of a stored document, by its values record."""
     parts = values_parts(record)
     family = parts[_FAMILY_AT] or parts[_STRUCTURE_AT]
-    given = parts[_GIVEN_AT]
-    names = (name.partition(VALUE)[0][:_ORDER_CUT] for name in (family, given))
-    return "\x00".join((parts[0], *names, parts[1], parts[KEY_AT])).encode()
+    names = (name.partition(VALUE)[0] for name in (family, parts[_GIVEN_AT]))
+    return order_key(parts[0], *names, KIND_OF[int(parts[1])], parts[KEY_AT])
 
 
 _FAMILY_AT: Final = VALUES_AT + FIELD_NUMBER[Field.SN]

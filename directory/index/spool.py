@@ -21,7 +21,9 @@ import numpy.typing as npt
 from directory.index import layout
 from directory.index.documents import prepare
 from directory.index.layout import FIELDS, WORD_CLASSES
+from directory.index.values import WORD_CLASS, named_by, split, value_words
 from directory.model import Kind, Record
+from directory.query import Field
 
 Numbers = npt.NDArray[np.uint32]
 Entries = dict[str, list[int]]  # a value or word, and the places in the chunk that have it
@@ -81,10 +83,11 @@ class Spooler:
 
     def __init__(self) -> None:
         self._bodies: dict[str, list[bytes]] = {name: [] for name in BODIES}
+        self._orders: list[bytes] = []
         self._keys: list[bytes] = []
-        self._kinds: dict[str, list[int]] = defaultdict(list)
-        self._terms: dict[str, Entries] = defaultdict(lambda: defaultdict(list))
-        self._words: dict[str, Entries] = defaultdict(lambda: defaultdict(list))
+        self._kinds: dict[Kind, list[int]] = defaultdict(list)
+        self._terms: dict[Field, Entries] = defaultdict(lambda: defaultdict(list))
+        self._names: Entries = defaultdict(list)  # labels that serve as names
 
     @property
     def count(self) -> int:
@@ -97,16 +100,15 @@ class Spooler:
         bodies["documents"].append(prepared.json)
         if prepared.entry:
             bodies["entries"].append(prepared.entry)
+        self._orders.append(prepared.order)
         self._keys.append(layout.record_key(prepared.kind, prepared.key))
         self._kinds[prepared.kind].append(place)
         for field, values in prepared.values.items():
             entries = self._terms[field]
             for value in values:
                 entries[value].append(place)
-        for word_class, words in prepared.words.items():
-            entries = self._words[word_class]
-            for word in words:
-                entries[word].append(place)
+        for label in named_by(prepared.kind, prepared.values):
+            self._names[label].append(place)
 
     def spool(self, folder: Path) -> Chunk:
         """Write the chunk into a folder of its own."""
@@ -114,7 +116,7 @@ class Spooler:
         for name, bodies in self._bodies.items():
             if bodies:
                 write_texts(chunk / name, bodies)
-        write_texts(chunk / "orders", [layout.static_order(record) for record in self._bodies["values"]])
+        write_texts(chunk / "orders", self._orders)
         write_texts(chunk / "keys", self._keys)
         for name, entries in self._sets():
             # One file of the distinct texts, one of how many places each has, one of the places.
@@ -128,8 +130,21 @@ class Spooler:
             yield f"kinds-{kind}", {"": places}
         for field, entries in self._terms.items():
             yield f"terms-{field}", entries
-        for word_class, entries in self._words.items():
+        for word_class, entries in self._words().items():
             yield f"words-{word_class}", entries
+
+    def _words(self) -> dict[str, Entries]:
+        """As `values.words_of`, but once per distinct value. A document may stand twice under a word."""
+        words: dict[str, Entries] = defaultdict(lambda: defaultdict(list))
+        for field, word_class in WORD_CLASS.items():
+            entries = words[word_class]
+            for value, places in self._terms.get(field, {}).items():
+                for word in value_words(field, value):
+                    entries[word] += places
+        for label, places in self._names.items():
+            for word in split(label):
+                words["name"][word] += places
+        return words
 
 
 @dataclass(frozen=True, slots=True)

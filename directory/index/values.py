@@ -6,6 +6,7 @@ import datetime as dt
 import functools
 import hashlib
 import uuid
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final, TypeVar
 
@@ -232,35 +233,43 @@ def _generalized_time(moment: dt.datetime) -> str:
 
 # -- words -------------------------------------------------------------------------------------------------------------
 
-_WORD_FIELDS: Final[Mapping[str, tuple[Field, ...]]] = {
-    "name": (Field.SN, Field.GIVEN_NAME),
-    "structure": (Field.ORGANIZATION, Field.SERVICE),
-    "place": (Field.CITY, Field.POSTAL_CODE, Field.DEPARTMENT, Field.DEPARTMENT_CODE),
-    "profession": (Field.TITLE, Field.SPECIALTY),
+WORD_CLASS: Final[Mapping[Field, str]] = {
+    Field.SN: "name",
+    Field.GIVEN_NAME: "name",
+    Field.ORGANIZATION: "structure",
+    Field.SERVICE: "structure",
+    Field.CITY: "place",
+    Field.POSTAL_CODE: "place",
+    Field.DEPARTMENT: "place",
+    Field.DEPARTMENT_CODE: "place",
+    Field.TITLE: "profession",
+    Field.SPECIALTY: "profession",
+    # The parts of addresses; identifiers and addresses themselves are looked up in their own fields.
+    Field.MAIL: "identifier",
 }
+"""Which class the words of a field belong to."""
 
 
 def words_of(kind: Kind, values: Mapping[Field, Sequence[str]]) -> dict[str, set[str]]:
     """The words of a document per word class: a function of its kind and folded values, so that what was indexed of a
     stored document can be told from it alone."""
-    found: dict[str, set[str]] = {}
-    for word_class, fields in _WORD_FIELDS.items():
-        words: set[str] = set()
-        for field in fields:
-            for value in values.get(field, ()):
-                words.update(split(value))
-        if words:
-            found[word_class] = words
-    if Field.ORGANIZATION in values and not is_person(kind, values):
-        # Structures and their mailboxes are found by their label as people are by their name.
-        labels = {word for value in values[Field.ORGANIZATION] for word in split(value)}
-        if labels:
-            found["name"] = found.get("name", set()) | labels
-    # The parts of addresses; identifiers and addresses themselves are looked up in their own fields.
-    parts = {word for address in values.get(Field.MAIL, ()) for word in split(address.partition("@")[0])}
-    if parts:
-        found["identifier"] = parts
-    return found
+    found: dict[str, set[str]] = defaultdict(set)
+    for field, word_class in WORD_CLASS.items():
+        for value in values.get(field, ()):
+            found[word_class].update(value_words(field, value))
+    for label in named_by(kind, values):
+        found["name"].update(split(label))
+    return {word_class: words for word_class, words in found.items() if words}
+
+
+def value_words(field: Field, value: str) -> tuple[str, ...]:
+    """The words of one folded value."""
+    return split(value.partition("@")[0] if field is Field.MAIL else value)
+
+
+def named_by(kind: Kind, values: Mapping[Field, Sequence[str]]) -> Sequence[str]:
+    """The labels by which a structure or its mailbox is found as people are by their name; none for persons."""
+    return () if is_person(kind, values) else values.get(Field.ORGANIZATION, ())
 
 
 def is_person(kind: Kind, values: Mapping[Field, Sequence[str]]) -> bool:

@@ -165,7 +165,8 @@ def test_stored_values_are_folded_and_words_come_from_them_alone(record: Record)
     values = layout.decode_values(prepared.record)
     kind_and_key = [layout.values_parts(prepared.record)[at] for at in (1, layout.KEY_AT)]
     assert all(value == fold(value) and value for found in values.values() for value in found)
-    assert words_of(prepared.kind, values) == prepared.words
+    assert words_of(prepared.kind, values) == words_of(prepared.kind, prepared.values)
+    assert layout.static_order(prepared.record) == prepared.order
     assert kind_and_key == [str(layout.KIND_NUMBER[record_kind(record)]), key_of(record)]
 
 
@@ -217,17 +218,17 @@ def test_who_can_be_reached_comes_first_then_persons_before_structures() -> None
         _practitioner(5, "ABEL"),
         Organization(key="F2", name="AAA"),
     ]
-    assert sorted(right, key=lambda record: layout.static_order(prepare(record).record)) == right
+    assert sorted(right, key=lambda record: prepare(record).order) == right
 
 
 @given(st.lists(records(), max_size=12, unique_by=lambda record: (record_kind(record), key_of(record))))
 def test_no_two_documents_share_a_place(people: list[Record]) -> None:
-    assert len({layout.static_order(prepare(record).record) for record in people}) == len(people)
+    assert len({prepare(record).order for record in people}) == len(people)
 
 
 def test_words_are_kept_by_what_they_mean() -> None:
     holder = _holder(organization_name="CABINET MARTIN", address=_LYON)
-    words = prepare(_mailbox("PER", holder)).words
+    words = words_of(Kind.MAILBOX, prepare(_mailbox("PER", holder)).values)
     assert words["name"] == {"d", "arvillers", "quesnoy", "maelle"}
     assert words["structure"] == {"cabinet", "martin"}
     assert words["place"] == {"lyon", "69003", "rhone", "69"}
