@@ -14,7 +14,7 @@ import zstandard
 
 from directory import nomenclature
 
-_LEVEL: Final = 1  # the dictionary does the work; higher levels cost time and save little
+_LEVEL: Final = -1  # the dictionary does the work; higher levels take longer both ways and save little
 # The most frequent contents stand last, where references to them are shortest.
 _LISTS: Final = ("countries", "roles", "departments", "sectors", "expertises", "professions")
 _SHAPES: Final = (
