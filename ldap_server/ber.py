@@ -1,4 +1,4 @@
-"""Bounded BER decoding for the search path: framing of the byte stream, and the elements of a SearchRequest.
+"""Bounded BER decoding for the search path: framing of the byte stream, and the elements of a message.
 
 Everything is checked before memory is taken: an announced length over the limit is refused by its header alone, depth
 and width of a filter while it is decoded. Only what LDAP allows is accepted: definite lengths (RFC 4511 section 5.1),
@@ -7,7 +7,6 @@ in the short or the long form of 1 to 4 octets, minimal or not (Outlook sends `8
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Final
 
 SEQUENCE: Final = 0x30
@@ -35,50 +34,90 @@ class Framer:
         self._limit = limit
         self._needed = 2  # bytes to have before looking again
 
-    def feed(self, data: bytes) -> Iterator[bytes]:
+    def feed(self, data: bytes) -> list[bytes]:
         """The messages that are complete with these bytes.
 
         Raises:
-            Malformed: what follows is not a message, or one that is too large.
+            Malformed: what follows is not a message, or one that is too large. The messages before it are lost: their
+                connection ends.
         """
+        if data and not self._buffer and self._size(data, 0, len(data)) == len(data):
+            return [data]  # nearly always: one request, in one segment
         self._buffer += data
-        at = 0
-        try:
-            while len(self._buffer) - at >= self._needed:
-                size = self._size(at)
-                if size is None:
-                    continue
-                if len(self._buffer) - at < size:
-                    self._needed = size
-                    break
-                yield bytes(self._buffer[at : at + size])
-                at += size
-                self._needed = 2
-        finally:
-            del self._buffer[:at]
+        return self._cut() if len(self._buffer) >= self._needed else []
 
     @property
     def partial(self) -> bool:
         """Whether a message has begun and is not complete."""
         return bool(self._buffer)
 
-    def _size(self, at: int) -> int | None:
-        """The size of the message at this place; None when its header is not there yet."""
-        if self._buffer[at] != SEQUENCE:
+    def _cut(self) -> list[bytes]:
+        buffer, at = self._buffer, 0
+        found = []
+        while size := self._size(buffer, at, len(buffer)):
+            if at + size > len(buffer):
+                break
+            found.append(bytes(buffer[at : at + size]))
+            at += size
+        del buffer[:at]
+        self._needed = size or len(buffer) + 1
+        return found
+
+    def _size(self, data: bytes | bytearray, at: int, end: int) -> int:
+        """The size of the message at this place; 0 when its header is not there yet."""
+        if at + 2 > end:
+            if at < end and data[at] != SEQUENCE:
+                raise Malformed("not an LDAP message")
+            return 0
+        if data[at] != SEQUENCE:
             raise Malformed("not an LDAP message")
-        first = self._buffer[at + 1]
-        if first < 0x80:
-            return 2 + first
-        octets = first & 0x7F
-        if not 1 <= octets <= 4:
-            raise Malformed("a length of this form is not allowed")
-        if len(self._buffer) - at < 2 + octets:
-            self._needed = 2 + octets
-            return None
-        size = 2 + octets + int.from_bytes(self._buffer[at + 2 : at + 2 + octets], "big")
+        size = data[at + 1] + 2
+        if size >= 0x82:
+            octets = size - 0x82
+            if not 1 <= octets <= 4:
+                raise Malformed("a length of this form is not allowed")
+            if at + 2 + octets > end:
+                return 0
+            size = 2 + octets + int.from_bytes(data[at + 2 : at + 2 + octets], "big")
         if size > self._limit:
             raise TooLarge(f"a message of {size} bytes is over the limit of {self._limit}")
         return size
+
+
+def element(data: bytes, at: int, end: int) -> tuple[int, int, int]:
+    """The element at a place: its tag, where its content begins, and where it ends.
+
+    Raises:
+        Malformed: it is cut, of a form that is not allowed, or longer than what holds it.
+    """
+    start = at + 2
+    if start > end:
+        raise Malformed("an element is missing or cut")
+    tag, size = data[at], data[at + 1]
+    if size >= 0x80:
+        octets = size & 0x7F
+        if not 1 <= octets <= 4 or start + octets > end:
+            raise Malformed("a length of this form is not allowed")
+        size = int.from_bytes(data[start : start + octets], "big")
+        start += octets
+    stop = start + size
+    if stop > end:
+        raise Malformed("an element is longer than what holds it")
+    if tag & 0x1F == 0x1F:
+        raise Malformed("a tag of this form is not allowed")
+    return tag, start, stop
+
+
+def integer_at(data: bytes, at: int, end: int, wanted: int) -> tuple[int, int]:
+    """The integer (INTEGER or ENUMERATED) at a place, and where it ends.
+
+    Raises:
+        Malformed: there is none.
+    """
+    tag, start, stop = element(data, at, end)
+    if tag != wanted or not 1 <= stop - start <= 8:
+        raise Malformed("an integer is missing, or of a size that is not allowed")
+    return int.from_bytes(data[start:stop], "big", signed=True), stop
 
 
 class Reader:
@@ -102,27 +141,15 @@ class Reader:
 
     def element(self) -> tuple[int, int, int]:
         """Step over the next element: its tag, and where its content begins and ends."""
-        data, at, end = self.data, self.at, self.end
-        if at + 2 > end:
-            raise Malformed("an element is cut")
-        tag, size, start = data[at], data[at + 1], at + 2
-        if tag & 0x1F == 0x1F:
-            raise Malformed("a tag of this form is not allowed")
-        if size >= 0x80:
-            octets = size & 0x7F
-            if not 1 <= octets <= 4 or start + octets > end:
-                raise Malformed("a length of this form is not allowed")
-            size = int.from_bytes(data[start : start + octets], "big")
-            start += octets
-        if start + size > end:
-            raise Malformed("an element is longer than what holds it")
-        self.at = start + size
-        return tag, start, start + size
+        found = element(self.data, self.at, self.end)
+        self.at = found[2]
+        return found
 
     def expect(self, wanted: int) -> tuple[int, int]:
-        tag, start, end = self.element()
+        tag, start, end = element(self.data, self.at, self.end)
         if tag != wanted:
             raise Malformed("an unexpected element")
+        self.at = end
         return start, end
 
     def octets(self, tag: int = OCTET_STRING) -> bytes:
@@ -130,10 +157,8 @@ class Reader:
         return self.data[start:end]
 
     def integer(self, tag: int = INTEGER) -> int:
-        start, end = self.expect(tag)
-        if not 1 <= end - start <= 8:
-            raise Malformed("an integer of this size is not allowed")
-        return int.from_bytes(self.data[start:end], "big", signed=True)
+        value, self.at = integer_at(self.data, self.at, self.end, tag)
+        return value
 
     def boolean(self) -> bool:
         start, end = self.expect(BOOLEAN)

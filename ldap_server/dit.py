@@ -13,7 +13,6 @@ from ldap_server.schema import attribute_type
 
 BASE, ONE, SUB = 0, 1, 2
 
-_SPECIAL: Final = re.compile(r'([\\"+,;<>=])')
 _HEX: Final = re.compile(r"[0-9A-Fa-f]{2}")
 
 Rdn = frozenset[tuple[str, str]]
@@ -24,7 +23,7 @@ class BadName(ValueError):
     """Not a distinguished name: invalidDNSyntax (34)."""
 
 
-@functools.lru_cache(maxsize=4096)
+@functools.lru_cache(maxsize=256)
 def parse(dn: str) -> Name:
     """A name in comparable form: types by their first name, values folded, blanks around signs dropped.
 
@@ -93,16 +92,6 @@ def dn_hint(part: str) -> str:
     return f"not a distinguished name near {part[:40]!r}"
 
 
-def escape(value: str) -> str:
-    """A value as it stands in a distinguished name (RFC 4514 section 2.4)."""
-    escaped = _SPECIAL.sub(r"\\\1", value).replace("\x00", r"\00")
-    if escaped.startswith(("#", " ")):
-        escaped = "\\" + escaped
-    if escaped.endswith(" ") and not escaped.endswith("\\ "):
-        escaped = escaped[:-1] + "\\ "
-    return escaped
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Container:
     """An entry that only holds others: never returned by subtree searches, where mail clients would show it as an
@@ -119,6 +108,8 @@ class Tree:
     def __init__(self, suffix: str) -> None:
         self.suffix = suffix
         self.base = f"ou=bal,{suffix}"
+        self.below_base = f",{self.base}".encode()
+        """What stands behind the relative name in a mailbox's name."""
         suffix_name, base_name = parse(suffix), parse(self.base)
         kind, value = next(iter(suffix_name[0])) if suffix_name else ("o", "")
         top = {"objectClass": ["top", "organization"], "o": [value]} if kind == "o" else {"objectClass": ["top"]}
@@ -137,9 +128,6 @@ class Tree:
         )
         self._suffix_name, self._base_name = suffix_name, base_name
 
-    def mailbox_dn(self, address: str) -> bytes:
-        return f"mail={escape(address)},{self.base}".encode()
-
     def container(self, name: Name) -> Container | None:
         return next((container for container in self.containers if container.name == name), None)
 
@@ -152,9 +140,10 @@ class Tree:
         return None
 
     def holds_mailboxes(self, name: Name, scope: int) -> bool:
-        """Whether mailboxes lie in this scope below this container."""
+        """Whether a base and a scope select the mailboxes; they select nothing else then. Clients that have no base
+        configured ask for everything below the empty name."""
         if scope == SUB:
-            return name in (self._suffix_name, self._base_name)
+            return name in (self._base_name, self._suffix_name, ())
         return scope == ONE and name == self._base_name
 
     def children(self, name: Name) -> list[Container]:

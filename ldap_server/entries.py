@@ -1,17 +1,46 @@
-"""Entries as they are sent: which attributes a client asked for, sliced from the prepared ones (RFC 4511 4.5.1.8)."""
+"""Entries as they are sent: which attributes a client asked for, cut out of the prepared ones (RFC 4511 4.5.1.8)."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import functools
+import struct
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Self
 
-from directory.index import layout
-from directory.index.encoding import partial_attribute
-from directory.index.reader import StoredDocument
+from directory.index.encoding import length, partial_attribute
+from directory.index.layout import ENTRY, ENTRY_ATTRIBUTES, USER_ATTRIBUTES
 from ldap_server.schema import SUBSCHEMA_DN, attribute_type
 
 _COMPUTED: Final = ("entryDN", "structuralObjectClass", "subschemaSubentry", "hasSubordinates")
+"""What depends on this server's tree and is therefore not stored."""
+
+
+class _Heads(dict[int, bytes]):
+    """The tag and length of an element by the size of its content; each is made when first needed."""
+
+    def __init__(self, tag: int) -> None:
+        super().__init__()
+        self._tag = bytes((tag,))
+
+    def __missing__(self, size: int) -> bytes:
+        made = self[size] = self._tag + length(size)
+        return made
+
+
+_SEQUENCE: Final = _Heads(0x30)
+_OCTETS: Final = _Heads(0x04)
+_ENTRY: Final = _Heads(0x64)
+
+
+def framed(message_id: bytes, rdn: bytes | memoryview, base: bytes, attributes: bytes | memoryview) -> bytes:
+    """A SearchResultEntry; `base` is what stands behind the relative name in the entry's name."""
+    dn_size = len(rdn) + len(base)
+    dn, listed = _OCTETS[dn_size], _SEQUENCE[len(attributes)]
+    body_size = len(dn) + dn_size + len(listed) + len(attributes)
+    entry = _ENTRY[body_size]
+    whole = _SEQUENCE[len(message_id) + len(entry) + body_size]
+    return b"".join((whole, message_id, entry, dn, rdn, base, listed, attributes))
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +53,7 @@ class Selection:
     types_only: bool = False
 
     @classmethod
-    def of(cls, asked: Iterable[str], *, types_only: bool = False) -> Selection:
+    def of(cls, asked: Iterable[str], *, types_only: bool = False) -> Self:
         """Nothing asked: all user attributes; `*` these, `+` the operational ones, `1.1` none; unknown names and names
         with options are passed over."""
         asked = list(asked)
@@ -44,22 +73,77 @@ class Selection:
             if self.wants(name, operational=name in operational)
         )
 
-    def of_document(self, document: StoredDocument, dn: bytes) -> bytes:
-        """The wanted attributes of a mailbox, encoded."""
-        parts = []
-        entry = document.entry
-        offsets = layout.ENTRY.unpack_from(entry)
-        for place, name in enumerate(layout.ENTRY_ATTRIBUTES):
-            if (self.user if place < layout.USER_ATTRIBUTES else self.operational) or name in self.names:
-                encoded = bytes(entry[offsets[place] : offsets[place + 1]])
-                parts.append(partial_attribute(name, []) if self.types_only and encoded else encoded)
-        if self.operational or self.names:
-            parts.append(self.encode(_computed(dn.decode()), frozenset(_COMPUTED)))
-        return b"".join(parts)
+
+class Cutter:
+    """Cuts what one selection wants out of the entries of mailboxes."""
+
+    __slots__ = ("_bounds", "_cut", "_places", "_selection", "_skipped")
+
+    def __init__(self, selection: Selection) -> None:
+        self._selection = selection
+        self._places = [
+            place
+            for place, name in enumerate(ENTRY_ATTRIBUTES)
+            if selection.wants(name, operational=place >= USER_ATTRIBUTES)
+        ]
+        bounds = [bound for first, last in _runs(self._places) for bound in (first, last + 1)]
+        # Where the first attribute begins is where the relative name ends: needed in any case, and read first.
+        self._skipped = 0 if bounds[:1] == [0] else 1
+        self._bounds = _reader_of([*([0] if self._skipped else []), *bounds])
+        computed = any(selection.wants(name, operational=True) for name in _COMPUTED)
+        self._cut = self._built if selection.types_only or computed or len(bounds) != 2 else self._sliced
+
+    def framed(self, message_id: bytes, base: bytes, entry: memoryview) -> bytes:
+        """The entry as a message."""
+        return self._cut(message_id, base, entry)
+
+    def _sliced(self, message_id: bytes, base: bytes, entry: memoryview) -> bytes:
+        """The usual case: the wanted attributes stand together."""
+        bounds = self._bounds.unpack_from(entry)
+        attributes = entry[bounds[self._skipped] : bounds[self._skipped + 1]]
+        return framed(message_id, entry[ENTRY.size : bounds[0]], base, attributes)
+
+    def _built(self, message_id: bytes, base: bytes, entry: memoryview) -> bytes:
+        """Attributes that stand apart, that this server computes, or without their values."""
+        offsets = ENTRY.unpack_from(entry)
+        rdn = bytes(entry[ENTRY.size : offsets[0]])
+        parts: Sequence[bytes | memoryview]
+        if self._selection.types_only:
+            held = [place for place in self._places if offsets[place] < offsets[place + 1]]
+            parts = [partial_attribute(ENTRY_ATTRIBUTES[place], []) for place in held]
+        else:
+            bounds = self._bounds.unpack_from(entry)[self._skipped :]
+            parts = [entry[start:end] for start, end in zip(bounds[::2], bounds[1::2], strict=True)]
+        computed = self._selection.encode(_computed((rdn + base).decode()), frozenset(_COMPUTED))
+        return framed(message_id, rdn, base, b"".join((*parts, computed)))
+
+
+def _runs(places: Iterable[int]) -> Iterator[tuple[int, int]]:
+    """Ascending places as runs: the first and last of each."""
+    first = last = -2
+    for place in places:
+        if place != last + 1:
+            if last >= 0:
+                yield first, last
+            first = place
+        last = place
+    if last >= 0:
+        yield first, last
+
+
+def _reader_of(places: list[int]) -> struct.Struct:
+    """Reads some of an entry's offsets, given in ascending order."""
+    gaps = [after - before - 1 for before, after in zip([-1, *places], places, strict=False)]
+    return struct.Struct("<" + "".join(f"{4 * gap}xI" for gap in gaps))
+
+
+@functools.lru_cache(maxsize=256)
+def cutter(attributes: tuple[str, ...], types_only: bool) -> Cutter:
+    """The cutter for what a search asks for; kept, as each program always asks for the same."""
+    return Cutter(Selection.of(attributes, types_only=types_only))
 
 
 def _computed(dn: str) -> list[tuple[str, list[str]]]:
-    """What depends on this server's tree and is therefore not stored."""
     return [
         ("entryDN", [dn]),
         ("structuralObjectClass", ["mssanteMailbox"]),

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import Final
 
 from directory import nomenclature
 from directory.errors import QueryTooComplex
 from directory.query import (
+    ORDERED,
     And,
     AtLeast,
     AtMost,
@@ -22,76 +23,92 @@ from directory.query import (
     Resolves,
     Undefined,
 )
-from ldap_server.ber import Malformed, Reader
-from ldap_server.schema import AttributeType, attribute_type, rule_name
+from ldap_server.ber import OCTET_STRING, SEQUENCE, Malformed, element
+from ldap_server.schema import AttributeType, described, rule_name
 
 AND, OR, NOT, EQUAL, SUBSTRINGS, GREATER, LESS, PRESENT, APPROX, EXTENSIBLE = range(0xA0, 0xAA)
 PRESENT = 0x87  # the one primitive choice
 
 _FALSE: Final = Or(())  # a known attribute that no entry holds
+_ANR: Final = b"anr"
+
+Leaf = Callable[[bytes, int, int], Predicate]
+"""Reads one kind of assertion from its content."""
 
 
-@dataclass(slots=True)
 class FilterDecoder:
     """Decodes one filter; refuses it while decoding when it is deeper or wider than allowed."""
 
-    max_depth: int
-    max_terms: int
-    _terms: int = 0
+    __slots__ = ("_max_depth", "_max_terms", "_terms")
 
-    def decode(self, reader: Reader, depth: int = 1) -> Predicate:
-        """The predicate of the next element.
+    def __init__(self, max_depth: int, max_terms: int) -> None:
+        self._max_depth = max_depth
+        self._max_terms = max_terms
+        self._terms = 0
+
+    def decode(self, data: bytes, at: int, end: int, depth: int = 1) -> tuple[Predicate, int]:
+        """The predicate of the element at a place, and where it ends.
 
         Raises:
             Malformed: it is no filter.
             QueryTooComplex: over the limits.
         """
-        if depth > self.max_depth:
-            raise QueryTooComplex(f"the filter is nested more than {self.max_depth} levels deep")
+        if depth > self._max_depth:
+            raise QueryTooComplex(f"the filter is nested more than {self._max_depth} levels deep")
         self._terms += 1
-        if self._terms > self.max_terms:
-            raise QueryTooComplex(f"the filter has more than {self.max_terms} terms")
-        tag, start, end = reader.element()
-        content = Reader(reader.data, start, end)
-        if tag in (AND, OR):
-            parts = []
-            while content.more:
-                parts.append(self.decode(content, depth + 1))
-            return And(tuple(parts)) if tag == AND else Or(tuple(parts))
+        if self._terms > self._max_terms:
+            raise QueryTooComplex(f"the filter has more than {self._max_terms} terms")
+        tag, start, stop = element(data, at, end)
+        leaf = _LEAVES.get(tag)
+        if leaf is not None:
+            return leaf(data, start, stop), stop
+        if tag not in (AND, OR, NOT):
+            # A choice that is not defined (RFC 4511 section 4.5.1.7): neither true nor false.
+            return Undefined(), stop
+        parts = []
+        while start < stop:
+            part, start = self.decode(data, start, stop, depth + 1)
+            parts.append(part)
         if tag == NOT:
-            part = self.decode(content, depth + 1)
-            if content.more:
+            if len(parts) != 1:
                 raise Malformed("a negation has one part")
-            return Not(part)
-        if tag == PRESENT:
-            return _present(reader.data[start:end])
-        if tag == SUBSTRINGS:
-            return _substrings(content)
-        if tag in (EQUAL, GREATER, LESS, APPROX):
-            return _assertion(tag, content.octets(), content.octets())
-        if tag == EXTENSIBLE:
-            return _extensible(content)
-        # A choice that is not defined (RFC 4511 section 4.5.1.7): neither true nor false.
-        return Undefined()
+            return Not(parts[0]), stop
+        return (And if tag == AND else Or)(tuple(parts)), stop
 
 
-def _assertion(tag: int, description: bytes, value: bytes) -> Predicate:
-    name = _name(description)
-    if name == "anr" and tag in (EQUAL, APPROX):
-        return Resolves(assertion_text(value))
-    attribute = attribute_type(name)
-    if attribute is None:
-        return Undefined()
-    if tag == EQUAL or (tag == APPROX and not attribute.has_substrings):
+def _assertion(data: bytes, at: int, end: int) -> tuple[bytes, bytes]:
+    """An AttributeValueAssertion: description and value."""
+    tag, start, stop = element(data, at, end)
+    value_tag, value_start, value_stop = element(data, stop, end)
+    if tag != OCTET_STRING or value_tag != OCTET_STRING:
+        raise Malformed("an assertion has a description and a value")
+    return data[start:stop], data[value_start:value_stop]
+
+
+def _equal(data: bytes, at: int, end: int) -> Predicate:
+    description, value = _assertion(data, at, end)
+    attribute = described(description)
+    if attribute is not None:
         return equality(attribute, assertion_text(value))
-    if tag in (GREATER, LESS) and attribute.field not in (Field.CREATED, Field.MODIFIED):
-        return Undefined()  # no ordering rule
-    if attribute.field is None:
-        return _FALSE
-    text = assertion_text(value)
-    if tag == APPROX:
-        return Near(attribute.field, text)
-    return AtLeast(attribute.field, text) if tag == GREATER else AtMost(attribute.field, text)
+    return Resolves(assertion_text(value)) if description.lower() == _ANR else Undefined()
+
+
+def _approximate(data: bytes, at: int, end: int) -> Predicate:
+    attribute = described(_assertion(data, at, end)[0])
+    if attribute is None or attribute.field is None or not attribute.has_substrings:
+        return _equal(data, at, end)
+    return Near(attribute.field, assertion_text(_assertion(data, at, end)[1]))
+
+
+def _ordering(make: type[AtLeast | AtMost]) -> Leaf:
+    def ordering(data: bytes, at: int, end: int) -> Predicate:
+        description, value = _assertion(data, at, end)
+        attribute = described(description)
+        if attribute is None or attribute.field not in ORDERED:
+            return Undefined()  # unknown, or without an ordering rule
+        return make(attribute.field, assertion_text(value))
+
+    return ordering
 
 
 def equality(attribute: AttributeType, value: str) -> Predicate:
@@ -103,8 +120,8 @@ def equality(attribute: AttributeType, value: str) -> Predicate:
     return Is(attribute.field, value)
 
 
-def _present(description: bytes) -> Predicate:
-    attribute = attribute_type(_name(description))
+def _present(data: bytes, at: int, end: int) -> Predicate:
+    attribute = described(data[at:end])
     if attribute is None:
         return Undefined()
     return Has(attribute.field) if attribute.field is not None else _COMPUTED.get(attribute.name, _FALSE)
@@ -116,23 +133,13 @@ _COMPUTED: Final[dict[str, Predicate]] = {
 }
 
 
-def _substrings(content: Reader) -> Predicate:
-    attribute = attribute_type(_name(content.octets()))
-    parts = content.inside(0x30)
-    initial: str | None = None
-    final: str | None = None
-    middle: list[str] = []
-    while parts.more:
-        tag, start, end = parts.element()
-        value = assertion_text(content.data[start:end])
-        if tag == 0x80 and initial is None and not middle and final is None:
-            initial = value
-        elif tag == 0x81 and final is None:
-            middle.append(value)
-        elif tag == 0x82 and final is None:
-            final = value
-        else:
-            raise Malformed("substrings out of order")
+def _substrings(data: bytes, at: int, end: int) -> Predicate:
+    tag, start, stop = element(data, at, end)
+    list_tag, at, end = element(data, stop, end)
+    if tag != OCTET_STRING or list_tag != SEQUENCE:
+        raise Malformed("substrings have a description and a list")
+    attribute = described(data[start:stop])
+    initial, middle, final = _parts(data, at, end)
     if attribute is None or not attribute.has_substrings:
         return Undefined()
     if initial is None and final is None and not middle:
@@ -143,20 +150,38 @@ def _substrings(content: Reader) -> Predicate:
     return Like(attribute.field, initial, tuple(middle), final)
 
 
+def _parts(data: bytes, at: int, end: int) -> tuple[str | None, list[str], str | None]:
+    initial: str | None = None
+    middle: list[str] = []
+    final: str | None = None
+    while at < end:
+        tag, start, at = element(data, at, end)
+        value = assertion_text(data[start:at])
+        if tag == 0x81 and final is None:
+            middle.append(value)
+        elif tag == 0x80 and initial is None and not middle and final is None:
+            initial = value
+        elif tag == 0x82 and final is None:
+            final = value
+        else:
+            raise Malformed("substrings out of order")
+    return initial, middle, final
+
+
 _NAMES_ONLY: Final = (Field.CN, Field.SN, Field.GIVEN_NAME, Field.DISPLAY_NAME, Field.ORGANIZATION, Field.SERVICE,
                       Field.CITY, Field.TITLE, Field.DESCRIPTION)  # fmt: skip
 
 
-def _extensible(content: Reader) -> Predicate:
+def _extensible(data: bytes, at: int, end: int) -> Predicate:
     rule = description = None
     value = b""
-    while content.more:
-        tag, start, end = content.element()
-        part = content.data[start:end]
+    while at < end:
+        tag, start, at = element(data, at, end)
+        part = data[start:at]
         if tag == 0x81:
-            rule = _name(part)
+            rule = part.decode("ascii", "replace")
         elif tag == 0x82:
-            description = _name(part)
+            description = part
         elif tag == 0x83:
             value = part
         elif tag != 0x84:  # dnAttributes: the values of our DNs are also attributes of the entry
@@ -169,14 +194,10 @@ def _extensible(content: Reader) -> Predicate:
         if rule_known != "caseIgnoreMatch":
             return Undefined()
         return Or(tuple(Is(field, text) for field in _NAMES_ONLY))
-    attribute = attribute_type(description)
+    attribute = described(description)
     if attribute is None or (rule_known is not None and rule_known not in (attribute.rules[0], "caseIgnoreMatch")):
         return Undefined()
     return equality(attribute, text)
-
-
-def _name(description: bytes) -> str:
-    return description.decode("ascii", "replace")
 
 
 def assertion_text(value: bytes) -> str:
@@ -186,3 +207,14 @@ def assertion_text(value: bytes) -> str:
         return value.decode()
     except UnicodeDecodeError:
         return value.decode("cp1252", "replace")
+
+
+_LEAVES: Final[dict[int, Leaf]] = {
+    EQUAL: _equal,
+    SUBSTRINGS: _substrings,
+    PRESENT: _present,
+    GREATER: _ordering(AtLeast),
+    LESS: _ordering(AtMost),
+    APPROX: _approximate,
+    EXTENSIBLE: _extensible,
+}

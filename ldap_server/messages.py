@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from directory.index.encoding import length, octets
 from directory.query import Predicate
-from ldap_server.ber import BOOLEAN, ENUMERATED, INTEGER, OCTET_STRING, SEQUENCE, Malformed, Reader
+from ldap_server.ber import (
+    BOOLEAN,
+    ENUMERATED,
+    INTEGER,
+    OCTET_STRING,
+    SEQUENCE,
+    Malformed,
+    Reader,
+    element,
+    integer_at,
+)
 from ldap_server.filters import FilterDecoder
 
 BIND_REQUEST, UNBIND_REQUEST, SEARCH_REQUEST = 0x60, 0x42, 0x63
@@ -30,8 +40,7 @@ WHO_AM_I: Final = "1.3.6.1.4.1.4203.1.11.3"
 NOTICE_OF_DISCONNECTION: Final = "1.3.6.1.4.1.1466.20036"
 
 
-@dataclass(frozen=True, slots=True)
-class Control:
+class Control(NamedTuple):
     """A control (RFC 4511 section 4.1.11)."""
 
     oid: str
@@ -39,8 +48,7 @@ class Control:
     value: bytes | None
 
 
-@dataclass(frozen=True, slots=True)
-class Envelope:
+class Envelope(NamedTuple):
     """An LDAPMessage's outer part: where the operation stands in its bytes, and its controls."""
 
     message_id: int
@@ -51,8 +59,7 @@ class Envelope:
     data: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Search:
+class Search(NamedTuple):
     """A SearchRequest. `filter` is already a predicate of the index."""
 
     base: str
@@ -70,15 +77,17 @@ def open_envelope(message: bytes, max_controls: int) -> Envelope:
     Raises:
         Malformed: it is no LDAPMessage.
     """
-    body = Reader(message).inside(SEQUENCE)
-    message_id = body.integer()
+    tag, at, end = element(message, 0, len(message))
+    if tag != SEQUENCE:
+        raise Malformed("not an LDAP message")
+    message_id, at = integer_at(message, at, end, INTEGER)
     if not 0 <= message_id < 2**31:
         raise Malformed("a message id of this size is not allowed")
-    operation, start, end = body.element()
+    operation, start, stop = element(message, at, end)
     controls: tuple[Control, ...] = ()
-    if body.more and body.peek() == 0xA0:
-        controls = _controls(body.inside(0xA0), max_controls)
-    return Envelope(message_id, operation, start, end, controls, message)
+    if stop < end and message[stop] == 0xA0:
+        controls = _controls(Reader(message, stop, end).inside(0xA0), max_controls)
+    return Envelope(message_id, operation, start, stop, controls, message)
 
 
 def _controls(reader: Reader, most: int) -> tuple[Control, ...]:
@@ -101,24 +110,41 @@ def decode_search(envelope: Envelope, decoder: FilterDecoder, max_attributes: in
         Malformed: it is none.
         QueryTooComplex: its filter or its list of attributes is over the limits.
     """
-    reader = Reader(envelope.data, envelope.start, envelope.end)
-    base = reader.octets().decode("utf-8", "replace")
-    scope = reader.integer(ENUMERATED)
+    data, end = envelope.data, envelope.end
+    tag, start, at = element(data, envelope.start, end)
+    if tag != OCTET_STRING:
+        raise Malformed("a search without a base")
+    base = data[start:at].decode("utf-8", "replace")
+    scope, at = integer_at(data, at, end, ENUMERATED)
+    _, at = integer_at(data, at, end, ENUMERATED)  # derefAliases: there are no aliases
+    size_limit, at = integer_at(data, at, end, INTEGER)
+    time_limit, at = integer_at(data, at, end, INTEGER)
     if scope not in (0, 1, 2):
         raise Malformed("an unknown scope")
-    reader.integer(ENUMERATED)  # derefAliases: there are no aliases
-    size_limit, time_limit = reader.integer(INTEGER), reader.integer(INTEGER)
     if size_limit < 0 or time_limit < 0:
         raise Malformed("a negative limit")
-    types_only = reader.boolean()
-    predicate = decoder.decode(reader)
-    wanted = reader.inside(SEQUENCE)
+    tag, start, at = element(data, at, end)
+    if tag != BOOLEAN or at - start != 1:
+        raise Malformed("typesOnly is no boolean")
+    types_only = data[start] != 0
+    predicate, at = decoder.decode(data, at, end)
+    tag, start, at = element(data, at, end)
+    if tag != SEQUENCE:
+        raise Malformed("a search without a list of attributes")
+    attributes = _attributes(data[start:at], max_attributes)
+    return Search(base, scope, size_limit, time_limit, types_only, predicate, attributes)
+
+
+@functools.lru_cache(maxsize=256)
+def _attributes(listed: bytes, most: int) -> tuple[str, ...]:
+    """The names in a list of attributes; kept, as each program always asks for the same."""
+    reader = Reader(listed)
     attributes: list[str] = []
-    while wanted.more:
-        if len(attributes) == max_attributes:
-            raise Malformed(f"more than {max_attributes} attributes asked for")
-        attributes.append(wanted.octets().decode("utf-8", "replace"))
-    return Search(base, scope, size_limit, time_limit, types_only, predicate, tuple(attributes))
+    while reader.more:
+        if len(attributes) == most:
+            raise Malformed(f"more than {most} attributes asked for")
+        attributes.append(reader.octets().decode("utf-8", "replace"))
+    return tuple(attributes)
 
 
 def tlv(tag: int, content: bytes) -> bytes:
@@ -127,13 +153,6 @@ def tlv(tag: int, content: bytes) -> bytes:
 
 def integer(value: int, tag: int = INTEGER) -> bytes:
     return tlv(tag, value.to_bytes(value.bit_length() // 8 + 1, "big", signed=True))
-
-
-def entry(message_id: bytes, dn: bytes, attributes: bytes) -> bytes:
-    """A SearchResultEntry; `message_id` is encoded once per search."""
-    body = octets(dn) + b"\x30" + length(len(attributes)) + attributes
-    message = message_id + b"\x64" + length(len(body)) + body
-    return b"\x30" + length(len(message)) + message
 
 
 def result(
@@ -152,6 +171,16 @@ def result(
     if controls:
         encoded += tlv(0xA0, b"".join(tlv(SEQUENCE, octets(oid.encode()) + octets(value)) for oid, value in controls))
     return tlv(SEQUENCE, encoded)
+
+
+_BARE_DONE: Final = {
+    code: tlv(SEARCH_DONE, integer(code, ENUMERATED) + octets(b"") + octets(b"")) for code in (SUCCESS, SIZE_LIMIT)
+}
+
+
+def search_done(message_id: bytes, code: int) -> bytes:
+    """A SearchResultDone that says success or sizeLimitExceeded and nothing else."""
+    return tlv(SEQUENCE, message_id + _BARE_DONE[code])
 
 
 def notice_of_disconnection(code: int, message: str) -> bytes:

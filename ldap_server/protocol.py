@@ -6,16 +6,15 @@ Searches take the short path of `ber`, `messages` and `searching`; everything el
 from __future__ import annotations
 
 import logging
+import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from ldaptor.protocols import pureber, pureldap
-from twisted.internet import interfaces
 from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.python.failure import Failure
-from zope.interface import implementer
 
 from directory.errors import DirectoryError, QueryTooComplex
 from directory.index.reader import Index
@@ -23,14 +22,15 @@ from directory.logs import pairs, reference
 from directory.query import Has, Predicate, Undefined
 from directory.settings import Settings
 from ldap_server import dit, messages
+from ldap_server.access import AccessLog
 from ldap_server.ber import Framer, Malformed, TooLarge
 from ldap_server.filters import FilterDecoder, assertion_text, equality
 from ldap_server.messages import Envelope
+from ldap_server.outlet import Outlet
 from ldap_server.schema import attribute_type
 from ldap_server.searching import Answer, Searcher, result_code, unknown_critical
 
 log = logging.getLogger("annuaire.ldap")
-access = logging.getLogger("annuaire.ldap.access")
 
 _RESPONSE_OF: Final = {
     messages.BIND_REQUEST: 0x61,
@@ -45,6 +45,7 @@ _RESPONSE_OF: Final = {
 _WRITES: Final = frozenset(
     {messages.MODIFY_REQUEST, messages.ADD_REQUEST, messages.DELETE_REQUEST, messages.MODIFY_DN_REQUEST}
 )
+_SWEEP_S: Final = 1.0  # how often the limits on time are looked at
 
 Trace = Callable[[str, str, int, int], None]
 """Told of every operation: client address, operation, result code, number of entries."""
@@ -63,12 +64,21 @@ class Service:
     reactor: Any
     trace: Trace = no_trace
     searcher: Searcher = field(init=False)
+    access: AccessLog = field(default_factory=AccessLog)
     connections: set[Connection] = field(default_factory=set)
     per_address: dict[str, int] = field(default_factory=dict)
     stopping: bool = False
 
     def __post_init__(self) -> None:
         self.searcher = Searcher(self.settings, self.index)
+
+    def sweep(self) -> None:
+        """Once a second: end the connections that have outstayed a limit, write the access log."""
+        now = time.monotonic()
+        for connection in list(self.connections):
+            connection.look_at(now)
+        self.access.flush()
+        self.reactor.callLater(_SWEEP_S, self.sweep)
 
 
 class ConnectionFactory(Factory):
@@ -83,23 +93,26 @@ class ConnectionFactory(Factory):
         return Connection(self._service, str(getattr(addr, "host", "?")))
 
 
-@implementer(interfaces.IPushProducer)
 class Connection(Protocol):
-    """The conversation with one client."""
+    """The conversation with one client.
+
+    Operations are carried out one at a time, in order, and one per turn of the reactor, so that a client that sends
+    many at once, or a costly one, does not keep the others waiting.
+    """
 
     def __init__(self, service: Service, address: str) -> None:
         self._service = service
         self._settings = service.settings
         self._address = address
         self._framer = Framer(service.settings.ldap_message_bytes)
-        self._queue: deque[bytes] = deque()
-        self._working = False  # the next operation is scheduled
+        self._queue: deque[Envelope] = deque()
+        self._course: tuple[Envelope, Iterator[Answer | None]] | None = None  # a search that takes several turns
+        self._outlet: Outlet | None = None
+        self._scheduled = False  # the next turn is
         self._reading_paused = False
-        self._sending_paused = False
-        self._closing = False
-        self._timer: Any = None
-        self._stall: Any = None
-        self._heard = False  # a complete message has arrived
+        self._closing_since: float | None = None
+        self._heard_at = 0.0  # when bytes last came
+        self._message_since: float | None = None  # since when a complete message has been waited for
 
     # -- Twisted -----------------------------------------------------------------------------------------------------
 
@@ -108,36 +121,36 @@ class Connection(Protocol):
         count = service.per_address.get(self._address, 0) + 1
         service.per_address[self._address] = count
         service.connections.add(self)
+        self._message_since = time.monotonic()
         self._transport.setTcpNoDelay(True)
+        self._outlet = Outlet(self._transport, self._work_soon)
         if count > self._settings.ldap_connections_per_address:
             self._disconnect(messages.BUSY, "too many connections from this address")
-            return
-        self._transport.registerProducer(self, True)
-        self._wait(self._settings.ldap_first_message_s)
 
     def dataReceived(self, data: bytes) -> None:  # noqa: N802
-        if self._closing:
+        if self._closing_since is not None:
             return
+        self._heard_at = time.monotonic()
         try:
-            for message in self._framer.feed(data):
-                self._heard = True
-                self._accept(message)
+            complete = self._framer.feed(data)
+            for message in complete:
+                self._accept(messages.open_envelope(message, self._settings.ldap_controls))
         except TooLarge as error:
             self._disconnect(messages.ADMIN_LIMIT, str(error))
             return
         except Malformed as error:
             self._disconnect(messages.PROTOCOL_ERROR, str(error))
             return
-        if self._heard:
-            self._wait(self._settings.ldap_first_message_s if self._framer.partial else self._settings.ldap_idle_s)
-        self._work_soon()
+        if complete:
+            self._message_since = None
+        if self._message_since is None and self._framer.partial:
+            self._message_since = self._heard_at
+        if not self._scheduled:
+            self._work()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:  # noqa: N802, ARG002
-        self._closing = True
-        self._queue.clear()
-        for timer in (self._timer, self._stall):
-            if timer is not None and timer.active():
-                timer.cancel()
+        self._closing_since = self._closing_since or time.monotonic()
+        self._drop_all()
         self._service.connections.discard(self)
         left = self._service.per_address.get(self._address, 1) - 1
         if left > 0:
@@ -145,79 +158,95 @@ class Connection(Protocol):
         else:
             self._service.per_address.pop(self._address, None)
 
-    def pauseProducing(self) -> None:  # noqa: N802
-        """The client does not read: stop answering, and give it only so long."""
-        self._sending_paused = True
-        self._stall = self._service.reactor.callLater(self._settings.ldap_write_stall_s, self._abort)
-
-    def resumeProducing(self) -> None:  # noqa: N802
-        self._sending_paused = False
-        if self._stall is not None and self._stall.active():
-            self._stall.cancel()
-        self._work_soon()
-
-    def stopProducing(self) -> None:  # noqa: N802
-        self._queue.clear()
-
     @property
     def _transport(self) -> Any:
         return self.transport
 
+    # -- limits on time ----------------------------------------------------------------------------------------------
+
+    def look_at(self, now: float) -> None:
+        """End the conversation when the client takes too long to speak or to read."""
+        settings, outlet = self._settings, self._outlet
+        backlog_since = outlet.backlog_since if outlet is not None else None
+        stalled_since = self._closing_since if self._closing_since is not None else backlog_since
+        if stalled_since is not None:
+            if now - stalled_since > settings.ldap_write_stall_s:
+                self._abort()
+        elif self._message_since is not None:
+            if now - self._message_since > settings.ldap_first_message_s:
+                self._disconnect(messages.PROTOCOL_ERROR, "a request was too long in coming")
+        elif now - self._heard_at > settings.ldap_idle_s and not self._busy:
+            self._disconnect(messages.UNAVAILABLE, "idle for too long")
+
+    @property
+    def _busy(self) -> bool:
+        return bool(self._queue) or self._course is not None
+
     # -- the queue ---------------------------------------------------------------------------------------------------
 
-    def _accept(self, message: bytes) -> None:
-        """Queue a message; abandon takes effect at once, on what waits."""
-        envelope = messages.open_envelope(message, self._settings.ldap_controls)
+    def _accept(self, envelope: Envelope) -> None:
+        """Queue an operation; abandon and unbind take effect at once, on what waits or is under way."""
         if envelope.operation == messages.ABANDON_REQUEST:
-            self._abandon(int.from_bytes(message[envelope.start : envelope.end], "big", signed=True))
-        elif envelope.operation == messages.UNBIND_REQUEST:
-            self._closing = True
-            self._queue.clear()
-            self._transport.loseConnection()
-        else:
-            if envelope.operation == messages.BIND_REQUEST:
-                self._queue.clear()  # a bind abandons what is outstanding (RFC 4511 section 4.2.1)
-            self._queue.append(message)
-            if len(self._queue) >= self._settings.ldap_pending and not self._reading_paused:
-                self._reading_paused = True
-                self._transport.pauseProducing()
+            self._abandon(int.from_bytes(envelope.data[envelope.start : envelope.end], "big", signed=True))
+            return
+        if envelope.operation == messages.UNBIND_REQUEST:
+            self._close()
+            return
+        if envelope.operation == messages.BIND_REQUEST:
+            self._drop_all()  # a bind abandons what is outstanding (RFC 4511 section 4.2.1)
+        self._queue.append(envelope)
+        if len(self._queue) >= self._settings.ldap_pending and not self._reading_paused:
+            self._reading_paused = True
+            self._transport.pauseProducing()
 
     def _abandon(self, message_id: int) -> None:
-        kept = [
-            message
-            for message in self._queue
-            if messages.open_envelope(message, self._settings.ldap_controls).message_id != message_id
-        ]
-        self._queue = deque(kept)
+        if self._course is not None and self._course[0].message_id == message_id:
+            self._course = None
+        self._queue = deque(envelope for envelope in self._queue if envelope.message_id != message_id)
+
+    def _drop_all(self) -> None:
+        self._queue.clear()
+        self._course = None
 
     def _work_soon(self) -> None:
-        if not self._working and self._queue and not self._sending_paused and not self._closing:
-            self._working = True
+        if not self._scheduled and self._busy:
+            self._scheduled = True
             # Through the reactor: other connections get their turn between two operations of this one.
-            self._service.reactor.callLater(0, self._work)
+            self._service.reactor.callLater(0, self._next_turn)
+
+    def _next_turn(self) -> None:
+        self._scheduled = False
+        self._work()
 
     def _work(self) -> None:
-        self._working = False
-        if self._closing or self._sending_paused or not self._queue:
+        """One turn: go on with the search under way, or carry out the next operation."""
+        if self._closing_since is not None or self._outlet is None or self._outlet.backlog_since is not None:
             return
-        message = self._queue.popleft()
-        if self._reading_paused and len(self._queue) < self._settings.ldap_pending:
-            self._reading_paused = False
-            self._transport.resumeProducing()
-        self._operate(message)
-        if self._service.stopping and not self._queue:
-            self._transport.loseConnection()
-        self._work_soon()
+        if self._course is not None:
+            self._guarded(*self._course)
+        elif self._queue:
+            envelope = self._queue.popleft()
+            if self._reading_paused and len(self._queue) < self._settings.ldap_pending:
+                self._reading_paused = False
+                self._transport.resumeProducing()
+            self._guarded(envelope)
+        if self._busy:
+            self._work_soon()
+        elif self._service.stopping:
+            self._close()
 
-    def _operate(self, message: bytes) -> None:
-        envelope = messages.open_envelope(message, self._settings.ldap_controls)
+    def _guarded(self, envelope: Envelope, course: Iterator[Answer | None] | None = None) -> None:
         try:
-            self._dispatch(envelope)
+            if course is not None:
+                self._go_on(envelope, course)
+            else:
+                self._dispatch(envelope)
         except Malformed as error:
             self._disconnect(messages.PROTOCOL_ERROR, str(error))
         except QueryTooComplex as error:
             self._reply(envelope, result_code(error), error.message)
         except Exception:
+            self._course = None
             ticket = reference()
             log.exception("internal error %s", pairs(reference=ticket))
             self._reply(envelope, messages.OTHER, f"internal error, reference {ticket}")
@@ -243,18 +272,20 @@ class Connection(Protocol):
             operations[envelope.operation](envelope, _decoded(envelope))
 
     def _search(self, envelope: Envelope) -> None:
-        decoder = FilterDecoder(self._settings.ldap_filter_depth, self._settings.ldap_filter_terms)
-        search = messages.decode_search(envelope, decoder, self._settings.ldap_attributes)
-        answer: Answer = self._service.searcher.search(envelope.message_id, search, envelope.controls)
-        done = messages.result(
-            envelope.message_id,
-            messages.SEARCH_DONE,
-            answer.code,
-            answer.message,
-            matched=answer.matched,
-            controls=answer.controls,
-        )
-        self._transport.write(b"".join([*answer.entries, done]))
+        settings = self._settings
+        decoder = FilterDecoder(settings.ldap_filter_depth, settings.ldap_filter_terms)
+        search = messages.decode_search(envelope, decoder, settings.ldap_attributes)
+        message_id = messages.integer(envelope.message_id)
+        self._go_on(envelope, self._service.searcher.search(message_id, search, envelope.controls))
+
+    def _go_on(self, envelope: Envelope, course: Iterator[Answer | None]) -> None:
+        """One turn of a search."""
+        answer = next(course)
+        if answer is None:
+            self._course = envelope, course
+            return
+        self._course = None
+        self._send(b"".join((*answer.entries, _done(envelope.message_id, answer))))
         self._note("search", answer.code, len(answer.entries))
 
     def _bind(self, envelope: Envelope, request: Any) -> None:
@@ -301,42 +332,49 @@ class Connection(Protocol):
 
     def _reply(self, envelope: Envelope, code: int, message: str = "", *, extra: bytes = b"") -> None:
         response = _RESPONSE_OF[envelope.operation]
-        self._transport.write(messages.result(envelope.message_id, response, code, message, extra=extra))
+        self._send(messages.result(envelope.message_id, response, code, message, extra=extra))
         self._note(_NAMES.get(envelope.operation, "write"), code, 0)
+
+    def _send(self, data: bytes) -> None:
+        if self._outlet is not None:
+            self._outlet.send(data)
 
     def _note(self, operation: str, code: int, entries: int) -> None:
         self._service.trace(self._address, operation, code, entries)
-        if access.isEnabledFor(logging.INFO):
-            access.info("%s %s", operation, pairs(client=self._address, code=code, entries=entries))
-
-    def _wait(self, seconds: float) -> None:
-        if self._timer is not None and self._timer.active():
-            self._timer.reset(seconds)
-        else:
-            self._timer = self._service.reactor.callLater(seconds, self._timed_out)
-
-    def _timed_out(self) -> None:
-        self._disconnect(messages.UNAVAILABLE if self._heard else messages.PROTOCOL_ERROR, "idle for too long")
+        self._service.access.note(operation, self._address, code, entries)
 
     def _disconnect(self, code: int, message: str) -> None:
-        """Say why, and close (RFC 4511 section 4.4.1)."""
-        if self._closing:
-            return
-        self._closing = True
-        self._queue.clear()
-        self._transport.write(messages.notice_of_disconnection(code, message))
+        """Say why, and close (RFC 4511 section 4.4.1). A client that does not read may not keep the connection by
+        that: `look_at` sees to it."""
+        if self._closing_since is None:
+            self._send(messages.notice_of_disconnection(code, message))
+            self._close()
+
+    def _close(self) -> None:
+        self._closing_since = time.monotonic()
+        self._drop_all()
         self._transport.loseConnection()
-        # A client that does not read may not keep the connection by that.
-        self._stall = self._service.reactor.callLater(self._settings.ldap_write_stall_s, self._abort)
 
     def _abort(self) -> None:
-        self._closing = True
         self._transport.abortConnection()
 
     def drain(self) -> None:
         """Finish what waits, then close."""
-        if not self._queue:
-            self._transport.loseConnection()
+        if not self._busy:
+            self._close()
+
+
+def _done(message_id: int, answer: Answer) -> bytes:
+    if answer.code in (messages.SUCCESS, messages.SIZE_LIMIT) and not answer.controls:
+        return messages.search_done(messages.integer(message_id), answer.code)
+    return messages.result(
+        message_id,
+        messages.SEARCH_DONE,
+        answer.code,
+        answer.message,
+        matched=answer.matched,
+        controls=answer.controls,
+    )
 
 
 _NAMES: Final = {

@@ -177,6 +177,7 @@ MATCHING_RULES: Final[Mapping[str, str]] = {
 _BY_NAME: Final[Mapping[str, AttributeType]] = {
     known.lower(): attribute for attribute in ATTRIBUTES for known in (*attribute.names, attribute.oid)
 }
+_BY_OCTETS: Final[Mapping[bytes, AttributeType]] = {name.encode(): attribute for name, attribute in _BY_NAME.items()}
 _RULE_NAMES: Final[Mapping[str, str]] = {
     known.lower(): name for name, oid in MATCHING_RULES.items() for known in (name, oid)
 }
@@ -186,6 +187,11 @@ def attribute_type(description: str) -> AttributeType | None:
     """The type that an attribute description names (in any case, by name, alias or OID); None when it is unknown or
     bears an option, of which we hold none."""
     return _BY_NAME.get(description.lower())
+
+
+def described(description: bytes) -> AttributeType | None:
+    """The same, for a description as it stands in a message."""
+    return _BY_OCTETS.get(description.lower())
 
 
 def rule_name(rule: str) -> str | None:

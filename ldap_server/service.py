@@ -40,7 +40,9 @@ def run(settings: Settings, index: Index, listener: socket.socket) -> None:
     def on_signal(*_: object) -> None:
         reactor.callFromThread(drain)  # type: ignore[attr-defined]
 
+    service.sweep()
     signal.signal(signal.SIGTERM, on_signal)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     reactor.run(installSignalHandlers=False)  # type: ignore[attr-defined]
+    service.access.flush()
     index.close()

@@ -1,24 +1,25 @@
-"""Predicates to sets of documents, three-valued (RFC 4511 section 4.5.1.7).
+"""Predicates to documents, three-valued (RFC 4511 section 4.5.1.7), the best first.
 
-A predicate is evaluated *within* a set of candidates, and its truth is right for those: a conjunction hands each part
-only the documents that earlier parts left open, cheap parts first, so that costly verification sees few documents.
+Sets say nearly everything: a predicate becomes the set of its *candidates*, read from postings alone, which holds every
+match. Where the postings cannot tell exactly (an infix of four letters is the intersection of its three-letter pieces),
+candidates are checked one by one on their values, in the order in which they would be sent and only until the answer
+is full: the first hundred of twenty thousand cost a hundred checks.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Final
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Final
 
 from pyroaring import BitMap
 
 from directory import text
-from directory.errors import TimeLimitExceeded
-from directory.index import layout, ranking
+from directory.errors import QueryTooComplex, TimeLimitExceeded
+from directory.index import layout, matching, ranking, sets
 from directory.index.answers import Match, Page
-from directory.index.layout import FIELD_NUMBER, GRAM_FIELDS, KIND_NUMBER
+from directory.index.layout import GRAM_FIELDS, LONGEST_ANCHORED, LONGEST_GRAM
+from directory.index.sets import Candidates
 from directory.model import Kind
 from directory.query import (
     ORDERED,
@@ -43,256 +44,348 @@ from directory.query import (
 if TYPE_CHECKING:
     from directory.index.reader import Snapshot
 
-_MAILBOXES: Final = bytes([KIND_NUMBER[Kind.MAILBOX]])
-_CHECK_EVERY: Final = 256  # documents verified between two looks at the clock
+_FEW: Final = 24  # documents that are sooner checked than narrowed down further
+_CHECK_EVERY: Final = 64  # documents checked between two looks at the clock
+_TURNS_OF_GRACE: Final = 10  # turns after which a hopeless search is given up
+_PIECES: Final = 24  # pieces that are looked up: more of them tell hardly more
 
-
-@dataclass(frozen=True, slots=True)
-class Truth:
-    """For which candidates a predicate is true, and for which it is undefined; it is false for the others."""
-
-    true: BitMap
-    undefined: BitMap
+_TOO_LONG = "the search took longer than its time limit"
+_TOO_LONG_FR = "la recherche a dépassé sa limite de temps"
+_HOPELESS = "too few of the many entries that this filter leaves to be looked at one by one match it"
+_HOPELESS_FR = "trop peu des nombreuses entrées que ce filtre oblige à regarder une à une lui correspondent"
 
 
 def find(snapshot: Snapshot, query: Query) -> Page:
     """The best `limit` documents that satisfy the predicate, after the first `offset`.
 
     Raises:
-        QueryTooComplex: beyond the bounds on depth and width.
+        QueryTooComplex: beyond the bounds on depth and width, or hopelessly costly.
         TimeLimitExceeded: the deadline passed.
     """
     check_bounds(query.predicate, max_depth=64, max_terms=4096)
-    matches = Evaluation(snapshot, query.deadline_s).of_kinds(query.predicate, query.kinds)
-    ids = ranking.best(snapshot, query.predicate, matches, query.offset + query.limit)[query.offset :]
+    choice = Choice(snapshot, query)
+    choice.go_on(query.deadline_s)
     return Page(
-        matches=tuple(Match(document=snapshot.document(number)) for number in ids),
-        complete=len(matches) <= query.offset + query.limit,
+        matches=tuple(Match(document=snapshot.document(number)) for number in choice.numbers),
+        complete=choice.complete,
         state=snapshot.state,
     )
 
 
-class Evaluation:
-    """One evaluation with its deadline."""
+class Choice:
+    """The choice of the documents that answer a query, made in turns: whoever shares a thread with others lets them
+    have theirs in between."""
 
-    def __init__(self, snapshot: Snapshot, deadline_s: float) -> None:
+    __slots__ = (
+        "_check",
+        "_checked",
+        "_found",
+        "_left",
+        "_pending",
+        "_query",
+        "_ranked",
+        "_snapshot",
+        "_turns",
+        "_until",
+        "_worked_s",
+        "complete",
+        "numbers",
+    )
+
+    def __init__(self, snapshot: Snapshot, query: Query) -> None:
+        self._until = time.monotonic() + query.deadline_s
+        self._snapshot = snapshot
+        self._query = query
+        self.numbers: list[int] = []
+        self.complete = False
+        evaluation = Evaluation(snapshot, query.deadline_s, query.kinds)
+        candidates = evaluation.candidates(query.predicate)
+        self._pending: Iterator[int] | None = None
+        if candidates.exact:
+            self._settle(candidates.ids)
+            return
+        self._check = matching.check(query.predicate, evaluation.nearby)
+        self._left = len(candidates.ids)
+        # When all fit, all have to be checked: what is not there need not be ranked.
+        self._ranked = self._left > query.offset + query.limit
+        self._pending = (
+            ranking.ordered(snapshot, query.predicate, candidates.ids) if self._ranked else iter(candidates.ids)
+        )
+        self._found: list[int] = []
+        self._checked = self._turns = 0
+        self._worked_s = 0.0
+
+    def go_on(self, turn_s: float) -> bool:
+        """Work on it for a turn: True when `numbers` and `complete` are the answer.
+
+        Raises:
+            QueryTooComplex: it would not be found in time.
+            TimeLimitExceeded: the deadline passed.
+        """
+        if self._pending is not None and self._checked_until(self._pending, turn_s):
+            self._pending = None
+            if self._ranked:
+                self._take(self._found)
+            else:
+                self._settle(BitMap(self._found))
+        return self._pending is None
+
+    def _settle(self, matches: BitMap) -> None:
+        """Choose among the exact matches."""
+        wanted = self._query.offset + self._query.limit + 1
+        self._take(ranking.best(self._snapshot, self._query.predicate, matches, wanted))
+
+    def _take(self, ranked: list[int]) -> None:
+        start, end = self._query.offset, self._query.offset + self._query.limit
+        self.numbers = ranked[start:end]
+        self.complete = len(ranked) <= end
+
+    def _checked_until(self, pending: Iterator[int], turn_s: float) -> bool:
+        """Check candidates until one more than fits is found or none is left; False when the turn is over before."""
+        began = time.monotonic()
+        wanted = self._query.offset + self._query.limit + 1
+        found, check, read, split = self._found, self._check, self._snapshot.raw_values, matching.split
+        for number in pending:
+            if check(number, split(read(number))):
+                found.append(number)
+                if len(found) == wanted:
+                    return True
+            self._checked += 1
+            if not self._checked % _CHECK_EVERY and (now := time.monotonic()) - began > turn_s:
+                self._turn_over(now, now - began)
+                return False
+        return True
+
+    def _turn_over(self, now: float, worked_s: float) -> None:
+        self._turns += 1
+        self._worked_s += worked_s
+        if now > self._until:
+            raise TimeLimitExceeded(_TOO_LONG, fr=_TOO_LONG_FR)
+        left = self._left - self._checked
+        expected = len(self._found) + len(self._found) / self._checked * left
+        needed_s = self._worked_s / self._checked * left
+        wanted = self._query.offset + self._query.limit
+        if self._turns >= _TURNS_OF_GRACE and expected <= wanted and now + needed_s > self._until:
+            raise QueryTooComplex(_HOPELESS, fr=_HOPELESS_FR)
+
+
+_NOBODY: Final = Candidates(BitMap(), True)
+
+
+class Evaluation:
+    """One evaluation, with its deadline, among the documents of some kinds."""
+
+    def __init__(self, snapshot: Snapshot, deadline_s: float, kinds: tuple[Kind, ...] = tuple(Kind)) -> None:
         self._snapshot = snapshot
         self._until = time.monotonic() + deadline_s
+        self._kinds = kinds
+        self._everything = sets.of_kinds(snapshot, kinds)
+        self._near: dict[Near, BitMap] = {}
 
     def of_kinds(self, predicate: Predicate, kinds: tuple[Kind, ...]) -> BitMap:
-        """The documents of some kinds for which the predicate is true."""
-        universe = BitMap()
-        for kind in kinds:
-            universe |= self._snapshot.posting("kinds", bytes([KIND_NUMBER[kind]]))
-        return self.truth(predicate, universe).true
+        """All documents of some kinds for which the predicate is true."""
+        if kinds != self._kinds:
+            left_s = self._until - time.monotonic()
+            return Evaluation(self._snapshot, left_s, kinds).of_kinds(predicate, kinds)
+        candidates = self.candidates(predicate)
+        if candidates.exact:
+            return candidates.ids
+        check, read = matching.check(predicate, self.nearby), self._snapshot.raw_values
+        return BitMap([number for number in self._timed(candidates.ids) if check(number, matching.split(read(number)))])
 
-    def truth(self, predicate: Predicate, within: BitMap) -> Truth:
-        self._check_time()
+    def candidates(self, predicate: Predicate) -> Candidates:
+        """Documents among which are all those for which the predicate is true."""
+        found = self._holding(predicate, wanted=True)
+        if found.ids is self._everything:
+            return found
+        return Candidates(found.ids & self._everything, found.exact)
+
+    def nearby(self, near: Near) -> BitMap:
+        """The documents of an approximate match: equal, or, where the field is made of words, every word alike to the
+        ear or within a typo or two."""
+        if near not in self._near:
+            from directory.index.search import near_documents
+
+            exact = sets.term(self._snapshot, near.field, text.fold(near.value))
+            self._near[near] = exact | near_documents(self._snapshot, near.field, near.value)
+        return self._near[near]
+
+    # -- logic -------------------------------------------------------------------------------------------------------
+
+    def _holding(self, predicate: Predicate, *, wanted: bool) -> Candidates:
+        """Candidates for a predicate being true, or being false: what is undefined is neither, and a negation asks its
+        part for the other outcome. They may lie outside of the kinds asked for."""
         match predicate:
-            case Is(field, value):
-                return self._is(field, value, within)
-            case Has(field):
-                return Truth(within & self._snapshot.posting("present", bytes([FIELD_NUMBER[field]])), BitMap())
-            case Like():
-                return self._like(predicate, within)
-            case And(parts):
-                return self._and(parts, within)
-            case Or(parts):
-                return self._or(parts, within)
             case Not(part):
-                found = self.truth(part, within)
-                return Truth(within - found.true - found.undefined, found.undefined)
-            case Near(field, value):
-                return Truth(within & self._near(field, value), BitMap())
-            case Resolves(value):
-                return Truth(self._resolves(value, within), BitMap())
-            case AtLeast(field, value):
-                return self._ordered(field, value, within, lambda found, asked: found >= asked)
-            case AtMost(field, value):
-                return self._ordered(field, value, within, lambda found, asked: found <= asked)
-            case Anything():
-                return Truth(within, BitMap())
-            case Undefined():
-                return Truth(BitMap(), within)
+                return self._holding(part, wanted=not wanted)
+            case And(parts):
+                return self._all(parts, wanted=True) if wanted else self._any(parts, wanted=False)
+            case Or(parts):
+                return self._any(parts, wanted=True) if wanted else self._all(parts, wanted=False)
+        self._check_time()
+        asserted = _ASSERTIONS[type(predicate)](self, predicate)
+        if asserted is None:
+            return _NOBODY
+        if wanted:
+            return asserted
+        return Candidates(self._everything - asserted.ids if asserted.exact else self._everything, asserted.exact)
 
-    def _and(self, parts: tuple[Predicate, ...], within: BitMap) -> Truth:
-        open_, true = within, within
+    def _all(self, parts: Iterable[Predicate], *, wanted: bool) -> Candidates:
+        """Candidates for every part: the cheap parts first, and none is looked up once few documents are left."""
+        ids, exact = self._everything, True
         for part in sorted(parts, key=_cost):
-            found = self.truth(part, open_)
-            true = true & found.true
-            open_ = found.true | found.undefined
-            if not open_:
-                break
-        return Truth(true & open_, open_ - true)
+            if len(ids) <= _FEW:
+                return Candidates(ids, False)
+            found = self._holding(part, wanted=wanted)
+            exact = exact and found.exact
+            if ids is self._everything:
+                ids = found.ids
+            elif found.ids is not self._everything:
+                ids = ids & found.ids
+        return Candidates(ids, exact)
 
-    def _or(self, parts: tuple[Predicate, ...], within: BitMap) -> Truth:
-        true, undefined = BitMap(), BitMap()
-        for part in sorted(parts, key=_cost):
-            found = self.truth(part, within - true)
-            true |= found.true
-            undefined |= found.undefined
-        return Truth(true, undefined - true)
+    def _any(self, parts: Iterable[Predicate], *, wanted: bool) -> Candidates:
+        """Candidates for some part."""
+        found = [self._holding(part, wanted=wanted) for part in parts]
+        exact = all(one.exact for one in found)
+        if any(one.ids is self._everything for one in found):
+            return Candidates(self._everything, exact)
+        return Candidates(sets.union(one.ids for one in found), exact)
 
-    def _is(self, field: Field, value: str, within: BitMap) -> Truth:
-        if field in ORDERED:
-            return self._ordered(field, value, within, lambda found, asked: found == asked)
-        return Truth(within & self._snapshot.posting("terms", layout.term_key(field, text.fold(value))), BitMap())
+    # -- assertions --------------------------------------------------------------------------------------------------
 
-    # -- substrings ----------------------------------------------------------------------------------------------------
+    def _anything(self, _anything: Anything) -> Candidates:
+        return Candidates(self._everything, True)
 
-    def _like(self, like: Like, within: BitMap) -> Truth:
-        initial, middle, final = folded_parts(like)
-        parts = [part for part in (initial, *middle, final) if part]
-        if not parts:
-            # RFC 4511 wants at least one; what real clients send without one matches nothing and is no error.
-            return Truth(BitMap(), within)
-        candidates = within & self._snapshot.posting("kinds", _MAILBOXES)
-        if like.field not in GRAM_FIELDS or len(candidates) < len(within):
-            return Truth(within & self._scan(like.field, initial, middle, final), BitMap())
-        for gram in sorted({gram for part in parts for gram in _grams(part)}, key=len, reverse=True):
-            candidates = candidates & self._snapshot.posting("grams", layout.term_key(like.field, gram))
-            if not candidates:
-                return Truth(candidates, BitMap())
-        if not initial and not final and len(middle) == 1 and len(middle[0]) <= 3:
-            return Truth(candidates, BitMap())  # one gram says it all
-        return Truth(self._verified(like.field, candidates, initial, middle, final), BitMap())
+    def _undefined(self, _undefined: Undefined) -> None:
+        return None
 
-    def _verified(self, field: Field, candidates: BitMap, initial: str, middle: tuple[str, ...], final: str) -> BitMap:
-        kept = BitMap()
-        for count, number in enumerate(candidates):
-            if count % _CHECK_EVERY == 0:
-                self._check_time()
-            values = self._snapshot.document(number).values((field,)).get(field, ())
-            if any(matches_parts(value, initial, middle, final) for value in values):
-                kept.add(number)
-        return kept
+    def _has(self, has: Has) -> Candidates:
+        return Candidates(self._present(has.field), True)
 
-    def _scan(self, field: Field, initial: str, middle: tuple[str, ...], final: str) -> BitMap:
-        found = BitMap()
-        for value, posting in self._terms(field, initial):
-            if value is None:
-                found |= self._verified(field, layout.decode_posting(posting), initial, middle, final)
-            elif matches_parts(value, initial, middle, final):
-                found |= layout.decode_posting(posting)
-        return found
+    def _is(self, equal: Is) -> Candidates | None:
+        if equal.field in ORDERED:
+            return self._ordered(equal)
+        return Candidates(sets.term(self._snapshot, equal.field, text.fold(equal.value)), True)
 
-    def _terms(self, field: Field, prefix: str = "") -> Iterator[tuple[str | None, memoryview]]:
-        """The field's values that begin with a prefix, with their documents; None for a value too long for its key,
-        which may begin otherwise and has to be read from the documents."""
-        beginning = layout.value_beginning(field, prefix)
-        for count, (key, posting) in enumerate(self._snapshot.scan("terms", beginning)):
-            if count % _CHECK_EVERY == 0:
-                self._check_time()
-            yield None if layout.is_cut(key) else key[1:].decode(), posting
+    def _near_by(self, near: Near) -> Candidates:
+        return Candidates(self.nearby(near), True)
 
-    # -- the rest ------------------------------------------------------------------------------------------------------
+    def _like(self, like: Like) -> Candidates | None:
+        initial, middle, final = matching.folded_parts(like)
+        if not (initial or middle or final):
+            return None
+        if like.field not in GRAM_FIELDS and like.field is not Field.DISPLAY_NAME:
+            parts = initial, middle, final
+            return self._listed(like.field, initial, lambda value: matching.matches_parts(value, *parts))
+        if self._kinds == (Kind.MAILBOX,):
+            return self._grams(like.field, initial, middle, final)
+        # Only mailboxes have grams.
+        others = self._everything - sets.of_kinds(self._snapshot, (Kind.MAILBOX,))
+        others &= self._begun(like.field, initial)
+        return Candidates(self._grams(like.field, initial, middle, final).ids | others, False)
 
-    def _near(self, field: Field, value: str) -> BitMap:
-        """Equal, or, where the field is made of words, every word alike to the ear or within a typo or two."""
-        from directory.index.search import near_documents
+    def _grams(self, field: Field, initial: str, middle: tuple[str, ...], final: str) -> Candidates:
+        """The mailboxes with a value that holds all the pieces."""
+        # A displayed name is always among the names (`layout.GRAM_FIELDS`).
+        held_in = Field.CN if field is Field.DISPLAY_NAME else field
+        keys = _pieces_of(held_in, initial, middle, final)
+        ids = sets.holding_all(self._snapshot, keys, enough=_FEW)
+        return Candidates(ids, field is held_in and _told_by_one(initial, middle, final))
 
-        exact = self._snapshot.posting("terms", layout.term_key(field, text.fold(value)))
-        return exact | near_documents(self._snapshot, field, value)
+    def _ordered(self, asserted: Is | AtLeast | AtMost) -> Candidates | None:
+        holds = matching.ordering(asserted, asserted.value) if asserted.field in ORDERED else None
+        return None if holds is None else self._listed(asserted.field, "", holds)
 
-    def _resolves(self, value: str, within: BitMap) -> BitMap:
-        """Ambiguous name resolution: every word begins a word of the name or of the address, or an identifier."""
-        words = text.words(value)
-        found = within if words else BitMap()
+    def _listed(self, field: Field, initial: str, holds: Callable[[str], bool]) -> Candidates:
+        """By the distinct values of the field, when they are few; or among all documents with one that begins so."""
+        values = sets.values(self._snapshot, field)
+        if values is None:
+            return Candidates(self._begun(field, initial), False)
+        return Candidates(sets.union(sets.term(self._snapshot, field, value) for value in values if holds(value)), True)
+
+    def _resolves(self, resolves: Resolves) -> Candidates:
+        words = text.words(resolves.text)
+        ids, exact = (self._everything if words else BitMap()), True
         for word in words:
-            begins = BitMap()
+            found = BitMap()
             for word_class in ("name", "identifier"):
-                begins |= self._beginning("words", layout.word_key(word_class, word))
+                begun = sets.beginning(self._snapshot, word_class, word)
+                found |= begun.ids
+                exact = exact and begun.exact
             if any(letter.isdigit() for letter in word):
-                begins |= self._beginning("terms", layout.value_beginning(Field.IDENTIFIER, word))
-            found = found & begins
-        return found
+                numbered = sets.begun(self._snapshot, Field.IDENTIFIER, word)
+                exact = exact and numbered is not None
+                found |= self._present(Field.IDENTIFIER) if numbered is None else numbered
+            ids = ids & found
+        return Candidates(ids, exact)
 
-    def _beginning(self, database: str, prefix: bytes) -> BitMap:
-        begins = BitMap()
-        for count, (_, posting) in enumerate(self._snapshot.scan(database, prefix)):
-            if count % _CHECK_EVERY == 0:
+    def _begun(self, field: Field, initial: str) -> BitMap:
+        """Documents among which are all with a value that begins so."""
+        found = sets.begun(self._snapshot, field, initial) if initial else None
+        return self._present(field) if found is None else found
+
+    def _present(self, field: Field) -> BitMap:
+        """The documents with a value of a field; the very set of all documents when all have one."""
+        kept: dict[Any, Any] = self._snapshot.kept
+        key = ("present", field, self._kinds)
+        if key not in kept:
+            found = sets.present(self._snapshot, field) & self._everything
+            kept[key] = self._everything if len(found) == len(self._everything) else found
+        present: BitMap = kept[key]
+        return present
+
+    def _timed(self, ids: BitMap) -> Iterator[int]:
+        for count, number in enumerate(ids):
+            if not count % _CHECK_EVERY:
                 self._check_time()
-            begins |= layout.decode_posting(posting)
-        return begins
-
-    def _ordered(self, field: Field, value: str, within: BitMap, holds: Callable[[datetime, datetime], bool]) -> Truth:
-        asked = generalized_time(value) if field in ORDERED else None
-        if asked is None:
-            return Truth(BitMap(), within)
-        found = BitMap()
-        for stored, posting in self._terms(field):
-            moment = generalized_time(stored) if stored is not None else None
-            if moment is not None and holds(moment, asked):
-                found |= layout.decode_posting(posting)
-        return Truth(within & found, BitMap())
+            yield number
 
     def _check_time(self) -> None:
         if time.monotonic() > self._until:
-            raise TimeLimitExceeded(
-                "the search took longer than its time limit", fr="la recherche a dépassé sa limite de temps"
-            )
+            raise TimeLimitExceeded(_TOO_LONG, fr=_TOO_LONG_FR)
 
 
-def folded_parts(like: Like) -> tuple[str, tuple[str, ...], str]:
-    """The parts of a substring assertion as they compare: folded, edge spaces kept inside only (RFC 4518)."""
-    initial = text.fold_part(like.initial or "").lstrip(" ")
-    final = text.fold_part(like.final or "").rstrip(" ")
-    return initial, tuple(part for part in map(text.fold_part, like.middle) if part), final
+_ASSERTIONS: Final[Mapping[type[Predicate], Callable[[Evaluation, Any], Candidates | None]]] = {
+    Is: Evaluation._is,
+    Has: Evaluation._has,
+    Like: Evaluation._like,
+    Near: Evaluation._near_by,
+    AtLeast: Evaluation._ordered,
+    AtMost: Evaluation._ordered,
+    Resolves: Evaluation._resolves,
+    Anything: Evaluation._anything,
+    Undefined: Evaluation._undefined,
+}
 
 
-def matches_parts(value: str, initial: str, middle: tuple[str, ...], final: str) -> bool:
-    """Whether a folded value is initial*middle*…*final, the parts in order and without overlap."""
-    if not value.startswith(initial):
-        return False
-    at, end = len(initial), len(value) - len(final)
-    if end < at or not value.endswith(final):
-        return False
-    for part in middle:
-        found = value.find(part, at, end)
-        if found < 0:
-            return False
-        at = found + len(part)
-    return True
+def _pieces_of(field: Field, initial: str, middle: Iterable[str], final: str) -> list[bytes]:
+    """The keys of what a value must hold for a substring assertion."""
+    keys: list[bytes] = []
+    if initial:
+        keys.append(layout.anchored_key(field, initial[:LONGEST_ANCHORED]))
+        if len(initial) > LONGEST_ANCHORED:
+            keys += sets.pieces(field, initial[LONGEST_ANCHORED - LONGEST_GRAM + 1 :])
+    for part in (*middle, final):
+        if part:
+            keys += sets.pieces(field, part)
+    return list(dict.fromkeys(keys[:_PIECES]))
 
 
-def generalized_time(value: str) -> datetime | None:
-    """A GeneralizedTime (RFC 4517 section 3.3.13) as a moment; None for what is none."""
-    digits = value.strip().upper()
-    body, zone = digits, "Z"
-    for sign in "Z+-":
-        place = digits.find(sign)
-        if place > 0:
-            body, zone = digits[:place], digits[place:]
-            break
-    else:
-        return None  # the zone is mandatory
-    body = body.replace(",", ".")
-    whole, _, fraction = body.partition(".")
-    formats = {10: "%Y%m%d%H", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}
-    written = whole + fraction
-    if len(whole) not in formats or not (written.isascii() and written.isdigit()):
-        return None
-    offset = "+0000" if zone == "Z" else zone + ("00" if len(zone) == 3 else "")
-    unit = {10: 3600.0, 12: 60.0, 14: 1.0}[len(whole)]
-    try:
-        moment = datetime.strptime(whole + offset, formats[len(whole)] + "%z").astimezone(UTC)
-        return moment + timedelta(seconds=unit * float(f"0.{fraction}"))
-    except (ValueError, OverflowError):
-        return None
-
-
-def _grams(part: str) -> list[str]:
-    """Grams that a value with this infix must contain: its longest ones."""
-    return [part] if len(part) <= 3 else [part[at : at + 3] for at in range(len(part) - 2)]
+def _told_by_one(initial: str, middle: tuple[str, ...], final: str) -> bool:
+    """Whether one piece says it all."""
+    if initial:
+        return not middle and not final and len(initial) <= LONGEST_ANCHORED
+    return not final and len(middle) == 1 and len(middle[0]) <= LONGEST_GRAM
 
 
 def _cost(predicate: Predicate) -> int:
-    """Rough cost, for the order of evaluation: reads, then intersections, then scans and verification."""
+    """Rough cost, for the order of evaluation: reads, then intersections, then scans."""
     match predicate:
         case Is() | Has() | Anything() | Undefined():
             return 1
-        case Like(field=field):
-            return 4 if field in GRAM_FIELDS else 6
+        case Like(field=field, initial=initial):
+            return (2 if initial else 4) if field in GRAM_FIELDS else 6
         case And(parts) | Or(parts):
             return 1 + max((_cost(part) for part in parts), default=0)
         case Not(part):

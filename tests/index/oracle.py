@@ -104,3 +104,78 @@ def moment(text: str) -> datetime | None:
         except ValueError:
             continue
     return None
+
+
+# -- who comes first ---------------------------------------------------------------------------------------------------
+
+NAMED = (Field.SN, Field.GIVEN_NAME, Field.CN, Field.DISPLAY_NAME, Field.MAIL, Field.ORGANIZATION)
+
+
+def asked_for(predicate: Predicate) -> tuple[list[str], list[str]]:
+    """The first four distinct words that are asked for in names, and the pieces of several words."""
+    pieces = list(dict.fromkeys(single(piece) for piece in _pieces(predicate)))
+    words = dict.fromkeys(word for piece in pieces for word in split(piece))
+    return list(words)[:4], [piece for piece in pieces if len(split(piece)) > 1][:4]
+
+
+def _pieces(predicate: Predicate) -> list[str]:
+    if isinstance(predicate, And | Or):
+        return [piece for part in predicate.parts for piece in _pieces(part)]
+    if isinstance(predicate, Resolves):
+        return [predicate.text]
+    if isinstance(predicate, Is) and predicate.field in NAMED:
+        return [predicate.value]
+    if isinstance(predicate, Like) and predicate.field in NAMED:
+        return [piece for piece in (predicate.initial, *predicate.middle, predicate.final) if piece]
+    return []
+
+
+def split(text: str) -> list[str]:
+    return re.findall(r"[^\W_]+", plain(text))
+
+
+def standing(words: list[str], phrases: list[str], values: Values) -> tuple[int, int]:
+    """The sentences of `ranking`, for a mailbox: which one is the first that fits, and for which word."""
+    if not words:
+        return (99, 0)
+    person = "per" in values[Field.MAILBOX_TYPE] or "cab" in values[Field.MAILBOX_TYPE]
+    surnames, givens = values.get(Field.SN, ()), values.get(Field.GIVEN_NAME, ())
+    labels = () if person else values.get(Field.ORGANIZATION, ())
+    names = [word for value in (*surnames, *givens, *labels) for word in split(value)]
+
+    def bears(word: str) -> bool:
+        return word in names
+
+    def begun(word: str) -> bool:
+        return any(name.startswith(word) for name in names)
+
+    def holds(field: Field, word: str) -> bool:
+        grams = [word] if len(word) <= 3 else [word[at : at + 3] for at in range(len(word) - 2)]
+        # They may come from several values.
+        return all(any(gram in value for value in values.get(field, ())) for gram in grams)
+
+    def addressed(word: str) -> bool:
+        return any(address.startswith(word) for address in values[Field.MAIL])
+
+    several = len(words) > 1
+    sentences = [
+        [person and several and phrase in surnames for phrase in phrases],
+        [person and several and all(map(bears, words))],
+        [person and several and all(map(begun, words))],
+        [person and word in surnames for word in words],
+        [person and bears(word) and holds(Field.SN, word) for word in words],
+        [person and bears(word) for word in words],
+        [person and any(name.startswith(word) for name in surnames) for word in words],
+        [person and begun(word) and holds(Field.SN, word) for word in words],
+        [person and begun(word) for word in words],
+        [person and addressed(word) for word in words],
+        [several and all(map(bears, words))],
+        [bears(word) for word in words],
+        [begun(word) for word in words],
+        [person and holds(Field.SN, word) for word in words],
+        [person and holds(Field.GIVEN_NAME, word) for word in words],
+    ]
+    return next(
+        ((place, fits.index(True)) for place, fits in enumerate(sentences) if True in fits),
+        (99, 0),
+    )

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from directory.errors import TimeLimitExceeded
-from directory.index.evaluate import generalized_time
+from directory.index.matching import generalized_time
 from directory.model import Kind, Mailbox, Organization
 from directory.query import Field, Is, Like, Query, Resolves
 from tests.index.people import AT, PEOPLE

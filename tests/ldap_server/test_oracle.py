@@ -22,7 +22,7 @@ COUNT = 500
 _FIELDS = (Field.SN, Field.CN, Field.GIVEN_NAME, Field.MAIL, Field.ORGANIZATION, Field.CITY, Field.TITLE, Field.SERVICE,
            Field.POSTAL_CODE)  # fmt: skip
 _ESCAPED = {ord(char): f"\\{ord(char):02x}" for char in "*()\\\x00"}
-DOCUMENTS = [prepare(record).document for record in PEOPLE]
+DOCUMENTS = [prepare(record) for record in PEOPLE]
 
 
 @dataclass

@@ -1,0 +1,121 @@
+"""Sets of documents as the index keeps them: of a kind, with a field, by values, by pieces of values, by words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from pyroaring import BitMap
+
+from directory.index import layout
+from directory.index.layout import FIELD_NUMBER, KIND_NUMBER, LONGEST_GRAM
+from directory.model import Kind
+from directory.query import Field
+
+if TYPE_CHECKING:
+    from directory.index.reader import Snapshot
+
+_LISTED: Final = 1000  # distinct values of a field that are looked through
+_VALUES: Final = 3000  # distinct values that are looked up for one beginning
+_WORDS: Final = 300  # distinct words that are
+_LONGEST: Final = 100  # letters of a value or word that is looked up by its beginning
+_PIECES: Final = 24  # pieces of an infix that are looked up: more of them tell hardly more
+
+
+class Candidates(NamedTuple):
+    """Documents among which all matches are; `exact` when they are the matches."""
+
+    ids: BitMap
+    exact: bool
+
+
+def of_kinds(snapshot: Snapshot, kinds: tuple[Kind, ...]) -> BitMap:
+    """All documents of some kinds."""
+    kept: dict[Any, Any] = snapshot.kept
+    found: BitMap | None = kept.get(kinds)
+    if found is None:
+        found = kept[kinds] = union(snapshot.posting("kinds", bytes([KIND_NUMBER[kind]])) for kind in kinds)
+    return found
+
+
+def present(snapshot: Snapshot, field: Field) -> BitMap:
+    """The documents with a value of a field."""
+    return snapshot.posting("present", bytes([FIELD_NUMBER[field]]))
+
+
+def term(snapshot: Snapshot, field: Field, value: str) -> BitMap:
+    """The documents with a folded value."""
+    return snapshot.posting("terms", layout.term_key(field, value))
+
+
+def values(snapshot: Snapshot, field: Field) -> list[str] | None:
+    """The distinct values of a field; None when they are many, or too long to be told from their keys."""
+    kept: dict[Any, Any] = snapshot.kept
+    key = ("values", field)
+    if key not in kept:
+        keys = [key for key, _ in islice(snapshot.scan("terms", layout.value_beginning(field, "")), _LISTED + 1)]
+        told = len(keys) <= _LISTED and not any(map(layout.is_cut, keys))
+        kept[key] = [key[1:].decode() for key in keys] if told else None
+    found: list[str] | None = kept[key]
+    return found
+
+
+def begun(snapshot: Snapshot, field: Field, initial: str) -> BitMap | None:
+    """The documents with a value that begins so; None when such values are too many to be looked up."""
+    if len(initial) > _LONGEST:
+        return None
+    postings = list(islice(snapshot.scan("terms", layout.value_beginning(field, initial)), _VALUES + 1))
+    return union(layout.decode_posting(value) for _, value in postings) if len(postings) <= _VALUES else None
+
+
+def beginning(snapshot: Snapshot, word_class: str, word: str) -> Candidates:
+    """The documents with a word of a class that begins so; when such words are too many, those with one that shares its
+    first letters."""
+    kept = layout.LONGEST_BEGINNING[word_class]
+    if kept < len(word) <= _LONGEST:
+        postings = list(islice(snapshot.scan("words", layout.word_key(word_class, word)), _WORDS + 1))
+        if len(postings) <= _WORDS:
+            return Candidates(union(layout.decode_posting(value) for _, value in postings), True)
+    return Candidates(snapshot.posting("beginnings", layout.beginning_key(word_class, word[:kept])), len(word) <= kept)
+
+
+def surname_begun(snapshot: Snapshot, letters: str) -> BitMap:
+    """The documents with a family name that begins so, or, when such names are too many, that shares its first
+    letters."""
+    kept = layout.LONGEST_BEGINNING[layout.SURNAME]
+    found = begun(snapshot, Field.SN, letters) if len(letters) > kept else None
+    if found is None:
+        return snapshot.posting("beginnings", layout.beginning_key(layout.SURNAME, letters[:kept]))
+    return found
+
+
+def holding_all(snapshot: Snapshot, keys: Iterable[bytes], enough: int = 0) -> BitMap:
+    """The mailboxes under every one of some keys of `grams`: the rarest first, and no more are looked up once only
+    `enough` mailboxes are left."""
+    try:
+        sized = sorted((len(snapshot.required("grams", key)), key) for key in keys)
+    except KeyError:
+        return BitMap()  # nobody has this piece
+    ids = snapshot.posting("grams", sized[0][1])
+    for _, key in sized[1:]:
+        if len(ids) <= enough:
+            break
+        ids = ids & snapshot.posting("grams", key)
+    return ids
+
+
+def pieces(field: Field, part: str) -> list[bytes]:
+    """The keys of the longest pieces of an infix, of which every value that holds it holds each."""
+    if len(part) <= LONGEST_GRAM:
+        return [layout.gram_key(field, part)]
+    ends = range(LONGEST_GRAM, min(len(part), _PIECES) + 1)
+    return [layout.gram_key(field, part[end - LONGEST_GRAM : end]) for end in ends]
+
+
+def union(several: Iterable[BitMap]) -> BitMap:
+    """Their union: a set that is shared, not to be changed."""
+    found = [one for one in several if one]
+    if len(found) == 1:
+        return found[0]
+    return BitMap.union(*found) if found else BitMap()
