@@ -17,7 +17,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 from rapidfuzz.distance import OSA
-from rapidfuzz.process import extract
+from rapidfuzz.process import extract_iter
 
 from directory.text import phonetic
 
@@ -41,29 +41,29 @@ def lexicon_keys(word: str) -> set[bytes]:
     return keys
 
 
-def sounding_like(snapshot: Snapshot, word: str) -> list[str]:
+def sounding_like(snapshot: Snapshot, word: str) -> set[str]:
     """The words that sound like a typed one."""
-    return list(_found(snapshot, [_sound_key(word)]))
+    return _found(snapshot, [_sound_key(word)])
 
 
 def one_edit_away(snapshot: Snapshot, word: str) -> list[str]:
     """The words at most one edit away from a typed one."""
-    return _within(word, _found(snapshot, [_lesser_key(lesser) for lesser in _lesser(word)]), 1)
+    return _within(word, _found(snapshot, map(_lesser_key, _lesser(word))), 1)
 
 
 def two_edits_away(snapshot: Snapshot, word: str) -> list[str]:
     """The words at most two edits away from a typed one, but for a few whose every third is amiss."""
-    return _within(word, _found(snapshot, _displaced_thirds(word)), 2)
+    swapped = {_lesser_key(lesser) for other in _swapped(word) for lesser in _lesser(other)}
+    return _within(word, _found(snapshot, [*_displaced_thirds(word), *swapped]), 2)
 
 
 def _within(word: str, candidates: Iterable[str], edits: int) -> list[str]:
-    near = extract(word, dict.fromkeys(candidates).keys(), scorer=OSA.distance, score_cutoff=edits, limit=None)
-    return [found for found, _, _ in near]
+    return [found for found, _, _ in extract_iter(word, candidates, scorer=OSA.distance, score_cutoff=edits)]
 
 
-def _found(snapshot: Snapshot, keys: Iterable[bytes]) -> Iterator[str]:
-    for _, words in snapshot.several("lexicon", keys):
-        yield from bytes(words).decode().split(" ")
+def _found(snapshot: Snapshot, keys: Iterable[bytes]) -> set[str]:
+    found = b" ".join([words for _, words in snapshot.several("lexicon", keys)])
+    return set(found.decode().split(" ")) if found else set()
 
 
 # -- keys --------------------------------------------------------------------------------------------------------------
@@ -88,6 +88,11 @@ def _lesser(word: str) -> set[str]:
     return lesser
 
 
+def _swapped(word: str) -> Iterator[str]:
+    """The word with two neighbours swapped: a swap over the bound of two thirds leaves neither intact."""
+    return (word[:at] + word[at + 1] + word[at] + word[at + 2 :] for at in range(len(word) - 1))
+
+
 @functools.cache
 def _thirds(length: int) -> tuple[tuple[int, int], ...]:
     """Where each third of a word of so many letters begins and ends; the last ones are the longer ones."""
@@ -110,3 +115,26 @@ def _displaced_thirds(word: str) -> Iterator[bytes]:
             last = min(at + before, at + longer + after, size - (end - at))
             for place in range(first, last + 1):
                 yield _third_key(length, third, word[place : place + end - at])
+
+
+# -- beginnings --------------------------------------------------------------------------------------------------------
+
+SHORTEST_BEGUN: Final = 4  # letters from which on what is typed so far may be misspelt
+_LETTERS: Final = "abcdefghijklmnopqrstuvwxyz"
+
+
+def beginnings_amiss(typed: str, size: int) -> set[str]:
+    """The first `size` letters of the words that may begin with what was typed, if one letter of it is amiss; fewer
+    letters where not as many are known."""
+    found = set()
+    for at in range(min(len(typed), size)):
+        before, after = typed[:at], typed[at + 1 :]
+        found.add(before + after)  # one too many
+        found.update(before + letter + after for letter in _LETTERS)
+        if at:
+            found.update(before + letter + typed[at:] for letter in _LETTERS)  # one missing
+        if after:
+            found.add(before + after[0] + typed[at] + after[1:])
+    if len(typed) > size:
+        found.add(typed)  # the one amiss comes later
+    return {letters[:size] for letters in found if len(letters) >= size or len(typed) <= size} - {typed}

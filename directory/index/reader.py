@@ -123,6 +123,13 @@ class Snapshot:
             found: list[tuple[bytes, memoryview]] = cursor.getmulti(keys)
         return found
 
+    def postings(self, database: str, keys: Iterable[bytes]) -> list[tuple[bytes, BitMap]]:
+        """Those of some keys that are there, with their documents: `posting` for many at once."""
+        return [
+            (key, layout.decode_posting(value) if len(value) < _KEPT_BYTES else self.posting(database, key))
+            for key, value in self.several(database, keys)
+        ]
+
     def required(self, database: str, key: bytes) -> memoryview:
         """A value that is there as long as its document is."""
         found: memoryview | None = self._txn.get(key, db=self._databases[database])

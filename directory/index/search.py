@@ -1,57 +1,255 @@
-"""Free text to matches: collect the documents that each word may mean, score a small bucket, cut.
+"""Free text to matches: expand each word, collect the likeliest documents, score them, cut.
 
-1. *Collect.* Each typed word is expanded, per word class (name, structure, place, profession, identifier), to the
-   dictionary's words it may stand for: itself, what begins so, what sounds so, what is a typo away, synonyms.
-2. *Intersect.* Documents must hold every word; those in which all are exact come first, then those with one inexact
-   word, then the rest; when none holds them all, the word that fits fewest documents is given up, one at a time.
-3. *Score.* Words weigh by rarity; each counts with the quality of its best match. Names that the query does not
-   mention cost a little, being reachable is worth a little.
-4. *Cut.* What scores below half of a full match is left out.
+1. *Expand* (`expansion`). Each typed word becomes tiers of documents: those with the very word, with an everyday name
+   of it, or with a word that begins so; and a cost at which it may be given up, the rarer the dearer.
+2. *Collect* (`collect`). Tiers are intersected by increasing total cost, until there are enough documents.
+3. *Score* (`scoring`). Some dozens of documents are read and each typed word is laid on the word that costs least.
+4. *Widen.* Unless the page is full of documents that fit to the letter, words are expanded to what sounds alike or is a
+   letter amiss; while nothing good is found, further, until words are given up.
+5. *Cut.* What keeps too little of a full score, or is much dearer than the best, is left out.
+
+A mailbox is shown by who holds it: where both are searched, it stands for its holder, or alone where that is no record.
 """
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import reduce
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from pyroaring import BitMap
 
 from directory import text
 from directory.errors import TimeLimitExceeded
-from directory.index import layout, ranking
+from directory.index import layout, lexicon, ranking
 from directory.index.answers import Match, Page
-from directory.index.dictionary import dictionary
-from directory.index.values import words_of
+from directory.index.collect import likely
 from directory.index.evaluate import Evaluation
-from directory.index.layout import WORD_CLASSES
-from directory.index.synonyms import NOISE, SYNONYMS
+from directory.index.expansion import Asked, add_alike, add_begun_amiss, add_two_edits, expand, weigh
+from directory.index.layout import FIELD_NUMBER, KIND_NUMBER, VALUES_AT
+from directory.index.scoring import Laid, lay
+from directory.index.typed import typed_words
 from directory.model import Kind
-from directory.query import Field, TextQuery
+from directory.query import Anything, Field, TextQuery
 
 if TYPE_CHECKING:
-    from directory.index.reader import Snapshot, StoredDocument
+    from directory.index.reader import Snapshot
 
-_BUCKET: Final = 300  # documents scored
-_BEGINNINGS: Final = 400  # words taken for one prefix and class
-_GIVEN_UP: Final = 0.3  # what is left of the weight of a word that fits nobody who fits the others
-_THRESHOLD: Final = 0.5
-IDENTIFIERS: Final = (
-    Field.MAIL,
-    Field.IDENTIFIER,
-    Field.NATIONAL_ID,
-    Field.FINESS,
-    Field.SIRET,
-    Field.ORGANIZATION_IDENTIFIER,
-    Field.KEY,
+_ENOUGH: Final = 40  # documents scored, or twice what was asked for
+_DOUBLES: Final = 12  # mailboxes of one set whose holders are looked for
+_THRESHOLD: Final = 0.4  # what is left of a full score at least
+_WORSE: Final = 1.7  # how much dearer than the best a match may be
+_PAGE: Final = 10  # good matches that are enough for anybody
+_CLEAN: Final = 0.85  # no misspelt word comes before documents that cost no more
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A way to look further, unless there is a document that costs no more than so much."""
+
+    expand: Callable[[Snapshot, Asked], None]
+    unless: float = -1.0
+    all_words: bool = True
+
+
+_STAGES: Final = (Stage(add_alike), Stage(add_begun_amiss, 1.0), Stage(add_two_edits, 1.9, all_words=False))
+
+
+def search(snapshot: Snapshot, query: TextQuery) -> Page:
+    """The documents people may mean by the words of `query.text`, best first, scores in [0, 1].
+
+    Raises:
+        TimeLimitExceeded: the deadline passed.
+    """
+    return _Search(snapshot, query).page()
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    number: int
+    laid: Laid
+
+    @property
+    def cost(self) -> float:
+        return self.laid.cost
+
+
+class _Search:
+    """One search under way: what is asked, and what is found of it so far."""
+
+    def __init__(self, snapshot: Snapshot, query: TextQuery) -> None:
+        self._snapshot = snapshot
+        self._query = query
+        self._until = time.monotonic() + query.deadline_s
+        self._allowed = _allowed(snapshot, query)
+        self._held = _held_mailboxes(snapshot, query.kinds)
+        self._total = max(len(self._allowed), 1000)
+        self._asked = expand(snapshot, typed_words(query.text), self._total)
+        self._found: dict[int, _Found] = {}
+        self._sets: list[dict[str, Any]] = []
+
+    def page(self) -> Page:
+        if self._asked and self._allowed:
+            self._collect(all_words=True)
+            if not self._is_full():
+                self._widen()
+        return self._cut()
+
+    # -- collect and score ---------------------------------------------------------------------------------------------
+
+    def _widen(self) -> None:
+        for stage in _STAGES:
+            if self._best() <= stage.unless:
+                return
+            for one in self._asked:
+                stage.expand(self._snapshot, one)
+                weigh(one, self._total)
+            self._collect(all_words=stage.all_words)
+
+    def _best(self) -> float:
+        """The cost of the best document found so far."""
+        return min((found.cost for found in self._found.values()), default=math.inf)
+
+    def _is_full(self) -> bool:
+        good = sum(found.cost <= _CLEAN for found in self._found.values())
+        return good >= min(self._query.limit, _PAGE)
+
+    def _collect(self, *, all_words: bool) -> None:
+        """Score the likeliest documents, until there are enough or the next ones are too dear."""
+        # What was found at a higher cost may cost less by now.
+        self._found = {number: found for number, found in self._found.items() if found.cost <= _CLEAN}
+        left = max(_ENOUGH, 2 * self._query.limit)
+        ceiling = self._full() * (1 - _THRESHOLD)
+        best = self._best()
+        for cost, documents in likely(self._asked, self._allowed, ceiling, self._check_time, all_words=all_words):
+            if left <= 0 or cost > best + _WORSE:
+                return
+            scored = self._score(documents, left)
+            left -= scored
+            best = self._best()
+            if self._query.explain and scored:
+                self._sets.append(_step("collect", cost=round(cost, 2), documents=len(documents), scored=scored))
+
+    def _score(self, documents: BitMap, most: int) -> int:
+        """Score the first of some documents, unless they are found already; says how many."""
+        held = documents & self._held
+        own = ranking.first(self._snapshot, documents - held if held else documents, most)
+        new = [number for number in own if number not in self._found]
+        for number in new:
+            self._keep(number, self._parts(number))
+        mailboxes = ranking.first(self._snapshot, held, min(_DOUBLES, most - len(own)))
+        for mailbox in mailboxes:
+            parts = self._parts(mailbox)
+            self._keep(self._holder(mailbox, parts), parts)
+        return len(new) + len(mailboxes)
+
+    def _parts(self, number: int) -> list[str]:
+        return layout.values_parts(self._snapshot.raw_values(number))
+
+    def _keep(self, number: int, parts: list[str]) -> None:
+        laid = lay(parts, self._asked, explain=self._query.explain)
+        known = self._found.get(number)
+        if known is None or laid.cost < known.cost:
+            self._found[number] = _Found(number, laid)
+
+    def _holder(self, mailbox: int, parts: list[str]) -> int:
+        """The document that shows a mailbox: who holds it, or itself."""
+        for at, on, kind in _HOLDERS:
+            if parts[at]:
+                keys = parts[at].split(layout.VALUE)
+                postings = self._snapshot.postings("terms", [layout.term_key(on, key) for key in keys])
+                holders = [documents & self._snapshot.posting("kinds", _kind(kind)) for _, documents in postings]
+                found = BitMap.union(*holders) & self._allowed if holders else BitMap()
+                return found.min() if found else mailbox
+        return mailbox
+
+    def _check_time(self) -> None:
+        if time.monotonic() > self._until:
+            raise TimeLimitExceeded(
+                "the search took longer than its time limit", fr="la recherche a dépassé sa limite de temps"
+            )
+
+    # -- cut -----------------------------------------------------------------------------------------------------------
+
+    def _full(self) -> float:
+        """What it would cost to give up every word."""
+        return sum(one.weight for one in self._asked)
+
+    def _cut(self) -> Page:
+        full, dearest = self._full(), self._best() + _WORSE
+        kept = [found for found in self._found.values() if found.cost <= min(dearest, full * (1 - _THRESHOLD))]
+        kept.sort(key=self._order(kept))
+        return Page(
+            matches=tuple(self._match(found, full) for found in kept[: self._query.limit]),
+            complete=len(kept) <= self._query.limit,
+            state=self._snapshot.state,
+            steps=(*map(_described, self._asked), *self._sets) if self._query.explain else (),
+        )
+
+    def _order(self, kept: Sequence[_Found]) -> Callable[[_Found], tuple[float, bytes, int]]:
+        """By cost, then in static order, which is that of the ids where none was handed out late."""
+        late = self._snapshot.late()
+        if late and any(found.number in late for found in kept):
+            return lambda found: (round(found.cost, 6), self._snapshot.order(found.number), 0)
+        return lambda found: (round(found.cost, 6), b"", found.number)
+
+    def _match(self, found: _Found, full: float) -> Match:
+        return Match(
+            document=self._snapshot.document(found.number),
+            score=max(0.0, 1 - found.cost / full),
+            why=found.laid.why if self._query.explain else None,
+        )
+
+
+_HOLDERS: Final = (
+    (VALUES_AT + FIELD_NUMBER[Field.NATIONAL_ID], Field.NATIONAL_ID, Kind.PRACTITIONER),
+    (VALUES_AT + FIELD_NUMBER[Field.KEY], Field.KEY, Kind.ORGANIZATION),
 )
-_IDENTIFIER_LETTERS: Final = 4  # identifiers are looked for from here on
-_WORDS: Final = 12  # words of a query that are looked at
-_QUALITY: Final = {"exact": 1.0, "synonym": 0.95, "prefix": 0.9, "sound": 0.82, "typo": 0.85, "two typos": 0.7}
-_CLASS_OF: Final[Mapping[Field, str]] = {
+
+
+def _allowed(snapshot: Snapshot, query: TextQuery) -> BitMap:
+    """The documents that the filters let through."""
+    if not isinstance(query.where, Anything):
+        return Evaluation(snapshot, query.deadline_s).of_kinds(query.where, query.kinds)
+    place = f"documents of {query.kinds}"
+    known: BitMap | None = snapshot.kept.get(place)
+    if known is None:
+        sets = [snapshot.posting("kinds", _kind(kind)) for kind in query.kinds]
+        known = snapshot.kept[place] = BitMap.union(*sets) if sets else BitMap()
+    return known
+
+
+def _held_mailboxes(snapshot: Snapshot, kinds: tuple[Kind, ...]) -> BitMap:
+    """The mailboxes that name a holder who is searched for as well."""
+    named = [on for _, on, kind in _HOLDERS if kind in kinds]
+    if Kind.MAILBOX not in kinds or not named:
+        return BitMap()
+    place = f"held mailboxes of {kinds}"
+    known: BitMap | None = snapshot.kept.get(place)
+    if known is None:
+        sets = [snapshot.posting("present", bytes([FIELD_NUMBER[on]])) for on in named]
+        known = snapshot.kept[place] = BitMap.union(*sets) & snapshot.posting("kinds", _kind(Kind.MAILBOX))
+    return known
+
+
+def _kind(kind: Kind) -> bytes:
+    return bytes([KIND_NUMBER[kind]])
+
+
+def _described(asked: Asked) -> dict[str, Any]:
+    tiers = {f"{tier.how} ({tier.cost:.2f})": len(tier.documents) for tier in asked.tiers}
+    return _step("expand", word=asked.word, weight=round(asked.weight, 2), **tiers)
+
+
+def _step(name: str, **what: Any) -> dict[str, Any]:
+    return {"step": name, **what}
+
+
+# -- LDAP --------------------------------------------------------------------------------------------------------------
+
+_CLASS_OF: Final = {
     Field.SN: "name",
     Field.GIVEN_NAME: "name",
     Field.CN: "name",
@@ -63,69 +261,7 @@ _CLASS_OF: Final[Mapping[Field, str]] = {
     Field.TITLE: "profession",
     Field.SPECIALTY: "profession",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Meaning:
-    """A dictionary word, or an identifier, that a typed word may stand for; `word_class` is then the identifier's
-    field."""
-
-    word_class: str | Field
-    word: str
-    how: str
-
-    @property
-    def quality(self) -> float:
-        return _QUALITY[self.how]
-
-    def documents(self, snapshot: Snapshot) -> BitMap:
-        if isinstance(self.word_class, Field):
-            return snapshot.posting("terms", layout.term_key(self.word_class, self.word))
-        return snapshot.posting("words", layout.word_key(self.word_class, self.word))
-
-
-@dataclass(slots=True)
-class Asked:
-    """One typed word: what it may mean, and the documents that hold any of that."""
-
-    word: str
-    meanings: dict[tuple[str | Field, str], Meaning] = field(default_factory=dict)
-    exact: BitMap = field(default_factory=BitMap)
-    any: BitMap = field(default_factory=BitMap)
-    weight: float = 1.0
-
-    @property
-    def optional(self) -> bool:
-        return len(self.word) == 1 or self.word in NOISE
-
-
-def search(snapshot: Snapshot, query: TextQuery) -> Page:
-    """The documents people may mean by the words of `query.text`, best first, scores in [0, 1].
-
-    Raises:
-        TimeLimitExceeded: the deadline passed.
-    """
-    until = time.monotonic() + query.deadline_s
-    allowed = Evaluation(snapshot, query.deadline_s).of_kinds(query.where, query.kinds)
-    asked = [_expand(snapshot, word, last=last) for word, last in _typed(query.text)]
-    steps = [_described(one) for one in asked] if query.explain else []
-    total = len(allowed) or 1
-    for one in asked:
-        one.weight = math.log(1 + total / (1 + len(one.any & allowed)))
-    bucket, given_up = _collect(snapshot, asked, allowed)
-    for one in asked:
-        if one.word in given_up:
-            one.weight *= _GIVEN_UP
-    if query.explain:
-        steps.append({"step": "intersect", "documents": len(bucket), "given up": " ".join(given_up)})
-    matches = _scored(snapshot, asked, bucket, query.explain, until)
-    kept = _without_doubles([match for match in matches if match.score >= _THRESHOLD])
-    return Page(
-        matches=tuple(kept[: query.limit]),
-        complete=len(kept) <= query.limit and len(bucket) < _BUCKET,
-        state=snapshot.state,
-        steps=tuple(steps),
-    )
+_LONG: Final = 8  # letters of a word that two edits may be away from
 
 
 def near_documents(snapshot: Snapshot, on: Field, value: str) -> BitMap:
@@ -134,196 +270,19 @@ def near_documents(snapshot: Snapshot, on: Field, value: str) -> BitMap:
     words = text.words(value)
     if word_class is None or not words:
         return BitMap()
-    found: BitMap | None = None
-    for word in words:
-        documents = BitMap()
-        for meaning in (*_same(snapshot, word, (word_class,)), *_misspelt(snapshot, word, (word_class,))):
-            documents |= snapshot.posting("words", layout.word_key(word_class, meaning.word))
-        found = documents if found is None else found & documents
-    return found or BitMap()
+    return BitMap.intersection(*(_near(snapshot, word_class, word) for word in words))
 
 
-# -- collect -----------------------------------------------------------------------------------------------------------
+def _near(snapshot: Snapshot, word_class: str, word: str) -> BitMap:
+    keys = {layout.word_key(word_class, other) for other in _alike(snapshot, word)}
+    sets = [documents for _, documents in snapshot.postings("words", keys)]
+    return BitMap.union(*sets) if sets else BitMap()
 
 
-def _typed(query: str) -> Iterator[tuple[str, bool]]:
-    """The words to look for, and whether each is the last one, which may still be being typed."""
-    if "@" in query:
-        # An address is one word, and so is what surrounds it.
-        pieces = query.split()
-        words = [piece for part in pieces for piece in ((text.fold(part),) if "@" in part else text.words(part))]
-    else:
-        words = list(text.words(query))
-    words = words[:_WORDS]
-    for place, word in enumerate(words):
-        yield word, place == len(words) - 1
-
-
-def _expand(snapshot: Snapshot, word: str, *, last: bool) -> Asked:
-    asked = Asked(word)
-    classes = tuple(WORD_CLASSES)
-    found = list(_same(snapshot, word, classes))
-    found += _beginning(snapshot, word, classes, last=last)
-    found += _misspelt(snapshot, word, classes)
-    for meaning in found:
-        key = (meaning.word_class, meaning.word)
-        known = asked.meanings.get(key)
-        if known is None or known.quality < meaning.quality:
-            asked.meanings[key] = meaning
-    for meaning in asked.meanings.values():
-        documents = meaning.documents(snapshot)
-        asked.any |= documents
-        if meaning.how in ("exact", "synonym"):
-            asked.exact |= documents
-    return asked
-
-
-def _same(snapshot: Snapshot, word: str, classes: Sequence[str]) -> Iterator[Meaning]:
-    for name in classes:
-        if snapshot.value("words", layout.word_key(name, word)) is not None:
-            yield Meaning(name, word, "exact")
-        for other in SYNONYMS.get(word, ()):
-            if other != word and snapshot.value("words", layout.word_key(name, other)) is not None:
-                yield Meaning(name, other, "synonym")
-
-
-def _beginning(snapshot: Snapshot, word: str, classes: Sequence[str], *, last: bool) -> Iterator[Meaning]:
-    if len(word) < 3 and not last:
-        return
-    if len(word) >= _IDENTIFIER_LETTERS:
-        for on in IDENTIFIERS:
-            for count, (key, _) in enumerate(snapshot.scan("terms", layout.term_key(on, word))):
-                if count >= _BEGINNINGS:
-                    break
-                found = key[1:].decode(errors="ignore")
-                yield Meaning(on, found, "exact" if found == word else "prefix")
-    for name in classes:
-        for count, (key, _) in enumerate(snapshot.scan("words", layout.word_key(name, word))):
-            if count >= _BEGINNINGS:
-                break
-            yield Meaning(name, key[1:].decode(errors="ignore"), "prefix")
-
-
-def _misspelt(snapshot: Snapshot, word: str, classes: Sequence[str]) -> Iterator[Meaning]:
-    if len(word) < 3 or not word.isalpha():
-        return
-    sound = text.phonetic(word)
-    edits = 1 if len(word) < 8 else 2
-    known = dictionary(snapshot)
-    for name in classes:
-        if name == "identifier":
-            continue
-        heard = snapshot.value("lexicon", b"s" + sound.encode()) if sound else None
-        for other in heard.decode().split() if heard else ():
-            yield Meaning(name, other, "sound")
-        if edits:
-            for other, distance in known.within(name, word, edits):
-                # Three letters are too few to change one; but a letter may be missing.
-                if distance and (len(word) > 3 or len(other) > 3):
-                    yield Meaning(name, other, "typo" if distance == 1 else "two typos")
-
-
-def _collect(snapshot: Snapshot, asked: Sequence[Asked], allowed: BitMap) -> tuple[list[int], list[str]]:
-    """At most `_BUCKET` documents, the likelier ones first, and the words that had to be given up."""
-    wanted = [one for one in asked if not one.optional] or list(asked)
-    given_up: list[str] = []
-    while wanted:
-        everything = reduce(lambda found, one: found & one.any, wanted, allowed)
-        if everything:
-            return _likelier(snapshot, wanted, everything), given_up
-        fewest = min(wanted, key=lambda one: len(one.any & allowed))
-        wanted.remove(fewest)
-        given_up.append(fewest.word)
-    return [], given_up
-
-
-def _likelier(snapshot: Snapshot, wanted: Sequence[Asked], everything: BitMap) -> list[int]:
-    chosen: list[int] = []
-    left = everything
-    tiers = [reduce(lambda found, one: found & one.exact, wanted, everything)]
-    if len(wanted) > 1:
-        for inexact in wanted:
-            others = [one for one in wanted if one is not inexact]
-            tiers.append(reduce(lambda found, one: found & one.exact, others, everything))
-    for tier in (*tiers, everything):
-        found = left & tier
-        chosen += ranking.first(snapshot, found, _BUCKET - len(chosen))
-        left = left - found
-    return chosen
-
-
-# -- score -------------------------------------------------------------------------------------------------------------
-
-
-def _scored(
-    snapshot: Snapshot, asked: Sequence[Asked], bucket: Sequence[int], explain: bool, until: float
-) -> list[Match]:
-    found: list[tuple[float, bytes, Match]] = []
-    for number in bucket:
-        if time.monotonic() > until:
-            raise TimeLimitExceeded("the search took longer than its time limit")
-        document = snapshot.document(number)
-        score, why = _score(document, asked)
-        match = Match(document=document, score=score, why=why if explain else None)
-        found.append((-round(score, 6), snapshot.order(number), match))
-    found.sort(key=lambda one: one[:2])
-    return [match for _, _, match in found]
-
-
-def _score(document: StoredDocument, asked: Sequence[Asked]) -> tuple[float, dict[str, float | str]]:
-    values = document.values()
-    words: dict[str | Field, Collection[str]] = dict(words_of(document.kind, values))
-    words.update((on, values[on]) for on in IDENTIFIERS if on in values)
-    why: dict[str, float | str] = {}
-    reached = full = 0.0
-    used: set[str] = set()
-    for one in asked:
-        weight = one.weight * (0.2 if one.optional else 1.0)
-        full += weight
-        # By the document's few words, not by the hundreds that a beginning may mean.
-        meant = (one.meanings.get((held_as, held)) for held_as, several in words.items() for held in several)
-        best = max(filter(None, meant), key=_preferred, default=None)
-        if best is not None:
-            quality = best.quality
-            if best.how == "prefix":
-                # "mart" is nearer to "marty" than to "martinazzoli".
-                quality -= 0.1 * (1 - len(one.word) / len(best.word))
-            reached += weight * quality
-            why[one.word] = f"{best.how} {best.word_class} {best.word} ×{quality:.2f}, weight {weight:.2f}"
-            if best.word_class == "name":
-                used.add(best.word)
-        else:
-            why[one.word] = f"absent, weight {weight:.2f}"
-    names = words.get("name", ())
-    unasked = 0.02 * min(3, len(set(names) - used)) if used else 0.05
-    reachable = 0.01 if values.get(Field.MAIL) else 0.0
-    score = max(0.0, min(1.0, reached / full * 0.99 - unasked + reachable)) if full else 0.0
-    why["names not asked for"] = -unasked
-    why["reachable"] = reachable
-    return score, why
-
-
-def _preferred(meaning: Meaning) -> tuple[float, bool, int, str, str]:
-    """The better explanation of a typed word: by quality, names first, shorter words first, then the alphabet."""
-    return meaning.quality, meaning.word_class == "name", -len(meaning.word), meaning.word, meaning.word_class
-
-
-def _without_doubles(matches: Sequence[Match]) -> list[Match]:
-    """Without the mailboxes that a person or structure found alike already shows."""
-    shown: set[str] = set()
-    for match in matches:
-        if match.document.kind is not Kind.MAILBOX:
-            shown.update(match.document.values((Field.MAIL,)).get(Field.MAIL, ()))
-    return [
-        match
-        for match in matches
-        if match.document.kind is not Kind.MAILBOX
-        or not shown.issuperset(match.document.values((Field.MAIL,))[Field.MAIL])
-    ]
-
-
-def _described(asked: Asked) -> dict[str, Any]:
-    hows: dict[str, int] = {}
-    for meaning in asked.meanings.values():
-        hows[meaning.how] = hows.get(meaning.how, 0) + 1
-    return {"step": "collect", "word": asked.word, "documents": len(asked.any), **hows}
+def _alike(snapshot: Snapshot, word: str) -> Iterator[str]:
+    yield word
+    if len(word) >= 3 and word.isalpha():
+        yield from lexicon.sounding_like(snapshot, word)
+        yield from lexicon.one_edit_away(snapshot, word)
+        if len(word) >= _LONG:
+            yield from lexicon.two_edits_away(snapshot, word)

@@ -1,0 +1,94 @@
+"""The documents that a query may mean, likeliest first: sets are intersected by increasing cost, and no document is
+read.
+
+Each typed word has tiers of documents, and may be given up at a cost. A path takes one tier of each word, rarest word
+first; its documents are the intersection. Paths are followed best first, so that sets come out by increasing total
+cost, and a path ends as soon as its intersection is empty.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable, Iterator, Sequence
+from itertools import accumulate
+from typing import Final, NamedTuple
+
+from pyroaring import BitMap
+
+from directory.index.expansion import LIGHT, Asked, Tier
+
+_STEPS: Final = 400  # intersections of large sets made for one query
+_SMALL: Final = 4096  # documents of a set that is split into all tiers at once
+_CHECK_EVERY: Final = 64
+
+
+class Path(NamedTuple):
+    """Documents that match some words, and what they cost so far and at least; `tier` is the next one to intersect
+    with, of the word at `depth`."""
+
+    cost: float
+    turn: int  # of equal cost, the deeper and newer ones first
+    depth: int
+    tier: int
+    within: BitMap
+
+
+def likely(
+    asked: Sequence[Asked], allowed: BitMap, ceiling: float, check_time: Callable[[], None], *, all_words: bool
+) -> Iterator[tuple[float, BitMap]]:
+    """Sets of allowed documents with the cost at which they match, up to a ceiling, by increasing cost. With
+    `all_words`, only words that weigh little are given up."""
+    order = sorted(asked, key=lambda one: -one.weight)
+    tiers = [_tiers(one, allowed, all_words=all_words) for one in order]
+    if not all(tiers):
+        return
+    # What the words that are still to come cost at least.
+    rest = [*accumulate((several[0].cost for several in reversed(tiers)), initial=0.0)][::-1]
+    paths = [Path(rest[0], 0, 0, 0, allowed)]
+    for turn in range(1, _STEPS):
+        if not paths:
+            return
+        if turn % _CHECK_EVERY == 0:
+            check_time()
+        path = heapq.heappop(paths)
+        if path.depth == len(tiers):
+            if path.within is not allowed:
+                yield path.cost, path.within
+        elif len(path.within) <= _SMALL:
+            for cost, found in _split(path, tiers[path.depth]):
+                if cost <= ceiling:
+                    heapq.heappush(paths, Path(cost, -turn, path.depth + 1, 0, found))
+        else:
+            for other in _next(path, tiers[path.depth], turn):
+                if other.cost <= ceiling:
+                    heapq.heappush(paths, other)
+
+
+def _tiers(one: Asked, allowed: BitMap, *, all_words: bool) -> list[Tier]:
+    if all_words and one.weight > LIGHT:
+        return one.tiers
+    tiers = [tier for tier in one.tiers if tier.cost < one.weight]
+    return [*tiers, Tier(one.weight, "given up", allowed)]
+
+
+def _split(path: Path, tiers: Sequence[Tier]) -> Iterator[tuple[float, BitMap]]:
+    """A small set, split by the cheapest tier of each document."""
+    left, least = path.within, tiers[0].cost
+    for tier in tiers:
+        found = left & tier.documents
+        if found:
+            yield path.cost - least + tier.cost, found
+            left = left - found
+            if not left:
+                return
+
+
+def _next(path: Path, tiers: Sequence[Tier], turn: int) -> Iterator[Path]:
+    """A large set, intersected with one tier; the other tiers wait for their turn."""
+    cost, _, depth, at, within = path
+    if at + 1 < len(tiers):
+        yield Path(cost - tiers[at].cost + tiers[at + 1].cost, turn, depth, at + 1, within)
+    # All documents are allowed to begin with.
+    found = within if tiers[at].documents is within else within & tiers[at].documents
+    if found:
+        yield Path(cost, -turn, depth + 1, 0, found)
