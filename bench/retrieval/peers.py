@@ -95,6 +95,7 @@ def _found(cursor: Any, statement: str, values: Any) -> list[str]:
 def index(dsn: str) -> None:
     """The indexes of all of them, and statistics for the planner."""
     with contextlib.closing(_connected(dsn)) as connection, connection.cursor() as cursor:
+        cursor.execute("SET statement_timeout = 0")
         for statement in (PLAIN.index, TUNED.index, *ExactPrefix.indexes, "VACUUM ANALYZE person"):
             cursor.execute(statement)
 
