@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import re
 import subprocess
@@ -98,6 +99,12 @@ def annuaire(data: Path, *arguments: str) -> str:
     if done.returncode:
         raise RuntimeError(f"annuaire {' '.join(arguments)}: {done.stderr.strip()}")
     return done.stdout
+
+
+def index_state(data: Path) -> str:
+    """Epoch and revision of the index of a data folder."""
+    status = json.loads(annuaire(data, "index", "status", "--json"))
+    return f"{status['epoch']} {status['revision']}"
 
 
 def _announced(pid: int, lines: IO[str]) -> Node:

@@ -17,7 +17,7 @@ from bench.ldap.client import Client
 from bench.ldap.compare import Comparison, compare, encode_requests
 from bench.ldap.load import Loader
 from bench.ldap.mixes import MIXES, Mix
-from bench.node import Address, serving
+from bench.node import Address, index_state, serving
 from bench.people import Holder, read_holders
 from bench.provenance import provenance, write_result
 
@@ -75,9 +75,13 @@ def _peer(options: argparse.Namespace, scratch: Path) -> slapd.Peer:
     folder = options.slapd_cache or scratch / "slapd"
     if options.ldap is not None:
         return slapd.cached(folder) or slapd.prepare(folder, options.ldap, _SUFFIX)
+    state = index_state(options.data)
+    found = slapd.cached(folder)
+    if found is not None and found.state == state:
+        return found
     with serving(options.data, ldap_workers=1, **_UNLIMITED) as node:
         assert node.ldap is not None
-        return slapd.prepare(folder, node.ldap, _SUFFIX)
+        return slapd.prepare(folder, node.ldap, _SUFFIX, state)
 
 
 @contextlib.contextmanager

@@ -31,6 +31,7 @@ class Peer:
 
     folder: Path
     dump: Dump
+    state: str = ""  # of the index that the entries were read from, where it is known
 
     @contextlib.contextmanager
     def serving(self) -> Iterator[Address]:
@@ -61,13 +62,16 @@ def version() -> str:
 def cached(folder: Path) -> Peer | None:
     """The database that an earlier run left in a folder."""
     try:
-        return Peer(folder, Dump(**json.loads((folder / "made.json").read_text("utf-8"))))
+        made = json.loads((folder / "made.json").read_text("utf-8"))
+        return Peer(folder, Dump(**made["dump"]), made["state"])
     except FileNotFoundError:
         return None
 
 
-def prepare(folder: Path, server: Address, suffix: str) -> Peer:
+def prepare(folder: Path, server: Address, suffix: str, state: str = "") -> Peer:
     """Make slapd's database from a server of ours that returns everything, unless the folder holds the same already.
+
+    `state` says of which state of the index the entries are.
 
     Raises:
         RuntimeError: slapd is not installed or refuses the entries.
@@ -79,9 +83,10 @@ def prepare(folder: Path, server: Address, suffix: str) -> Peer:
         schema = published_schema(client)
     found = cached(folder)
     if found is None or found.dump != dump or (folder / "mssante.schema").read_text("utf-8") != schema:
-        _load(folder, suffix, schema, ldif, dump)
+        _load(folder, suffix, schema, ldif)
     ldif.unlink()
-    return Peer(folder, dump)
+    (folder / "made.json").write_text(json.dumps({"dump": asdict(dump), "state": state}), "utf-8")
+    return Peer(folder, dump, state)
 
 
 def published_schema(client: Client) -> str:
@@ -92,7 +97,7 @@ def published_schema(client: Client) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _load(folder: Path, suffix: str, schema: str, ldif: Path, dump: Dump) -> None:
+def _load(folder: Path, suffix: str, schema: str, ldif: Path) -> None:
     (folder / "made.json").unlink(missing_ok=True)
     shutil.rmtree(folder / "db", ignore_errors=True)
     (folder / "db").mkdir()
@@ -105,7 +110,6 @@ def _load(folder: Path, suffix: str, schema: str, ldif: Path, dump: Dump) -> Non
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     if done.returncode:
         raise RuntimeError(f"slapadd refuses the entries: {done.stderr.strip()[-2000:]}")
-    (folder / "made.json").write_text(json.dumps(asdict(dump)), "utf-8")
 
 
 def _program(name: str) -> str:

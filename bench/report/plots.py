@@ -75,7 +75,7 @@ def _figure(chart: Chart) -> Figure:
         axes.spines[side].set_visible(False)
     _draw(axes, chart)
     axes.margins(x=0.08)
-    if not chart.logarithmic:
+    if chart.from_zero and not chart.logarithmic:
         axes.set_xlim(left=0)
     figure.legend(loc="outside lower center", ncols=len(chart.series) + 2, frameon=False)
     return figure

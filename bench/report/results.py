@@ -10,17 +10,19 @@ from typing import Final
 
 from bench.report.growth import growth
 from bench.report.ldap import ldap
-from bench.report.retrieval import retrieval
+from bench.report.retrieval import retrieval, search_speed
 from bench.report.scale import build, follow
 from bench.report.tables import Table
 from bench.report.wording import Result
 
-_MAKERS: Final[Mapping[str, Callable[[Sequence[Result]], Table]]] = {
-    "retrieval": retrieval,
-    "ldap": ldap,
-    "build": build,
-    "follow": follow,
-    "growth": growth,
+Maker = Callable[[Sequence[Result]], Table | None]
+
+_MAKERS: Final[Mapping[str, tuple[Maker, ...]]] = {
+    "retrieval": (retrieval, search_speed),
+    "ldap": (ldap,),
+    "build": (build,),
+    "follow": (follow,),
+    "growth": (growth,),
 }
 
 
@@ -33,9 +35,9 @@ def tables(paths: Iterable[Path]) -> list[Table]:
     found: dict[str, list[Result]] = defaultdict(list)
     for path in paths:
         result = json.loads(path.read_text("utf-8"))
-        named = result.get("benchmark")
-        sort = next((sort for sort in _MAKERS if sort == named or sort in result), None)
-        if sort is None:
+        sort = result.get("benchmark")
+        if sort not in _MAKERS:
             raise ValueError(f"{path.name} is the result of no benchmark known here")
         found[sort].append(result)
-    return [make(found[sort]) for sort, make in _MAKERS.items() if sort in found]
+    made = (make(found[sort]) for sort, makers in _MAKERS.items() if sort in found for make in makers)
+    return [table for table in made if table is not None]

@@ -29,6 +29,7 @@ class Chart:
     bars: Series | None = None
     line: tuple[float, str] | None = None
     logarithmic: bool = False
+    from_zero: bool = True  # the axis, where it is not logarithmic
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

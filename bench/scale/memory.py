@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -18,21 +18,23 @@ from typing import Any, Final
 import psutil
 
 _INTERVAL_S: Final = 0.25
-_COST_SHARE: Final = 0.02  # of the time that looking may take: the kernel walks a process's pages for it
+_COST_SHARE: Final = 0.05  # of the time that looking may take: the kernel walks a process's pages for it
 
 
 @dataclass(slots=True)
 class Peak:
-    """The largest sums seen, in bytes; the three need not be of one moment."""
+    """The largest sums seen, in bytes; they need not be of one moment."""
 
     private: int = 0  # all processes of the program together
+    anonymous: int = 0  # of these what is not of a file, and so cannot be dropped and read again
     largest: int = 0  # one process
     database: int = 0  # PostgreSQL, proportional
     together: int = 0  # program and database at one moment
     samples: int = 0
 
-    def note(self, private: Iterable[int], database: int) -> None:
+    def note(self, private: Iterable[int], database: int, anonymous: int = 0) -> None:
         each = list(private)
+        self.anonymous = max(self.anonymous, anonymous)
         self.private = max(self.private, sum(each))
         self.largest = max(self.largest, *each, 0)
         self.database = max(self.database, database)
@@ -42,6 +44,7 @@ class Peak:
     def as_json(self) -> dict[str, Any]:
         return {
             "program_mib": round(self.private / 2**20),
+            "program_anonymous_mib": round(self.anonymous / 2**20),
             "largest_process_mib": round(self.largest / 2**20),
             "database_mib": round(self.database / 2**20),
             "together_mib": round(self.together / 2**20),
@@ -61,8 +64,9 @@ class Sampler:
         program = family(self.root)
         postmaster = self.postmaster()
         database = [] if postmaster is None else family(postmaster)
-        own = [pid for pid in program if pid not in database]
-        self.peak.note(map(private_bytes, own), sum(map(proportional_bytes, database)))
+        own = [read_rollup(_rollup(pid)) for pid in program if pid not in database]
+        shares = [read_rollup(_rollup(pid)).get("Pss", 0) for pid in database]
+        self.peak.note(map(private, own), sum(shares), sum(found.get("Anonymous", 0) for found in own))
 
     @contextlib.contextmanager
     def running(self) -> Iterator[Peak]:
@@ -94,13 +98,8 @@ def family(pid: int) -> list[int]:
         return []
 
 
-def private_bytes(pid: int) -> int:
-    found = read_rollup(_rollup(pid))
+def private(found: Mapping[str, int]) -> int:
     return found.get("Private_Clean", 0) + found.get("Private_Dirty", 0)
-
-
-def proportional_bytes(pid: int) -> int:
-    return read_rollup(_rollup(pid)).get("Pss", 0)
 
 
 def _rollup(pid: int) -> str:
