@@ -177,9 +177,9 @@ def prefix_typo(dice: Random, person: Person) -> Asked | None:
     wrong = typo(dice, drawn[1]) if drawn else None
     if drawn is None or wrong is None:
         return None
-    whole, meant = drawn
-    readings = (Part(words(whole), (meant,)), Part(words(whole), (wrong,)))
-    return Asked("prefix + typo", f"{whole} {wrong}".strip(), person, readings)
+    whole = drawn[0]
+    reading = Part(words(whole), (wrong,), errors=1)
+    return Asked("prefix + typo", f"{whole} {wrong}".strip(), person, (reading,))
 
 
 def _begun(dice: Random, person: Person, letters: int, *, alone: bool) -> tuple[str, str] | None:
@@ -199,7 +199,10 @@ def initials(dice: Random, person: Person) -> Asked | None:
     begun = tuple(_abbreviation(dice, word) for word in given)
     between, end = dice.choice(_ABBREVIATED if all(len(one) == 1 for one in begun) else _ABBREVIATED[:4])
     text = Typed(between.join(begun) + end, plain(person.family)).text(dice)
-    return Asked("initials", text, person, (Initials(person.family_words, begun),))
+    readings: tuple[Reading, ...] = (Initials(person.family_words, begun),)
+    if "." not in text:
+        readings += (Part(person.family_words, begun),)
+    return Asked("initials", text, person, readings)
 
 
 def _abbreviation(dice: Random, word: str) -> str:

@@ -3,9 +3,11 @@
 A person is right when the name fits *and* the place and the trade do, where the query names them. A name fits
 
 * as meant: persons with exactly the same plain name as the one that was drawn are equally right; where only a part of
-  the name is typed (beginnings, initials, one half of a double name), so is whoever has that part;
+  the name is typed (beginnings, initials, one half of a double name), so is whoever has that part. Of a beginning with
+  an error in it nobody can tell what was meant: right is whoever begins so but for one error;
 * as typed: when an error happens to spell the whole name of somebody else, that person is right too. An engine cannot
-  know better, and preferring the exact name is what all of them should do.
+  know better, and preferring the exact name is what all of them should do. Initials without a full stop are letters
+  that begin any name; with one they abbreviate the given name.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from bench.retrieval.letters import words
+from bench.retrieval.letters import distance, words
 from bench.retrieval.people import Person
 
 
@@ -47,10 +49,11 @@ class SameWords:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Whole words of the name, each once, and the beginnings of others."""
+    """Whole words of the name, each once, and the beginnings of others, with so many errors in each beginning."""
 
     whole: tuple[str, ...]
     begun: tuple[str, ...] = ()
+    errors: int = 0
 
     def fits(self, person: Person) -> bool:
         left = list(person.name_words)
@@ -58,7 +61,21 @@ class Part:
             if word not in left:
                 return False
             left.remove(word)
-        return _each_begins_one(self.begun, left)
+        return self._each_begins_one(self.begun, left)
+
+    def _each_begins_one(self, beginnings: Sequence[str], words: list[str]) -> bool:
+        if not beginnings:
+            return True
+        return any(
+            self._begins(beginnings[0], word) and self._each_begins_one(beginnings[1:], [*words[:at], *words[at + 1 :]])
+            for at, word in enumerate(words)
+        )
+
+    def _begins(self, beginning: str, word: str) -> bool:
+        near = range(len(beginning) - self.errors, len(beginning) + self.errors + 1)
+        return word.startswith(beginning) or (
+            self.errors > 0 and any(distance(word[:length], beginning) <= self.errors for length in near)
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,15 +143,6 @@ def rank(asked: Asked, answers: Sequence[Person | None]) -> int:
         if person is not None and asked.right(person):
             return place
     return 0
-
-
-def _each_begins_one(beginnings: Sequence[str], words: list[str]) -> bool:
-    if not beginnings:
-        return True
-    return any(
-        word.startswith(beginnings[0]) and _each_begins_one(beginnings[1:], [*words[:at], *words[at + 1 :]])
-        for at, word in enumerate(words)
-    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,6 +70,22 @@ def test_whoever_fits_the_letters_of_a_beginning_is_right() -> None:
     assert not Part((), ("mar", "mar")).fits(MARIE)
 
 
+def test_a_beginning_with_an_error_fits_whoever_begins_so_but_for_one_error() -> None:
+    mistyped = Part(("marie",), ("dupno",), errors=1)
+
+    assert mistyped.fits(MARIE)
+    assert mistyped.fits(OTHER_SPELLING)
+    assert not Part(("marie",), ("dupno",)).fits(MARIE)
+    assert not Part(("marie",), ("dpuno",), errors=1).fits(MARIE)
+
+
+def test_initials_with_a_full_stop_stand_for_the_given_name_only(people: People) -> None:
+    for query in queries(people, 3, 60, ["initials"]):
+        [family, *_] = query.meant.family_words
+        turned = Person("turned", query.meant.given[0] + "XYZ", family)
+        assert not (query.right(turned) and "." in query.text)
+
+
 def test_whoever_fits_the_initials_is_right() -> None:
     assert Initials(("dupont",), ("m",)).fits(CLAIRE)
     assert Initials(("dupont",), ("m", "c")).fits(CLAIRE)
