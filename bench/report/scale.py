@@ -43,7 +43,7 @@ def build(results: Sequence[Result]) -> Table:
             f"To be reached at full scale: {bars['documents_per_second']:,} documents a second, under "
             f"{bars['memory_mib'] / 1024:g} GiB of memory, a file under {bars['file_gib']:g} GiB. Memory is what no "
             "other process shares, summed over all processes at its peak; PostgreSQL's is proportional. "
-            "Anonymous is what is not of a file: the rest is pages of files that the system drops when memory is short.",
+            "Anonymous is what is not of a file; the system drops pages of files when memory is short.",
             origin(last),
         ],
         chart=Chart(
