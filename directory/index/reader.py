@@ -75,14 +75,14 @@ class StoredDocument:
 class Snapshot:
     """One read transaction: everything read from it is of one revision. Valid inside its `with` block only."""
 
-    __slots__ = ("_databases", "_postings", "_txn", "build", "memory", "state")
+    __slots__ = ("_databases", "_postings", "_txn", "build", "kept", "memory", "state")
 
     def __init__(self, environment: Environment, txn: Any, build: str, memory: dict[str, Any]) -> None:
         self._databases = environment.databases
         self._txn = txn
         self.build = build
         self.memory = memory
-        """A place for what can be kept per build and process; what depends on data goes under `kept`."""
+        """A place for what can be kept per build and process."""
         value = txn.get(layout.META_STATE, db=self._databases["meta"])
         if value is None:
             raise Unavailable("the index is not built yet", fr="l'index n'est pas encore construit")
@@ -92,12 +92,9 @@ class Snapshot:
             known = memory["revision"] = (bytes(value), store.read_state(bytes(value)), {}, {})
         self.state: RegisterState = known[1]
         self._postings: dict[tuple[str, bytes], BitMap] = known[2]
-
-    @property
-    def kept(self) -> dict[str, Any]:
-        """A place for what can be kept per process for as long as the revision stays the same."""
-        found: dict[str, Any] = self.memory["revision"][3]
-        return found
+        self.kept: dict[Any, Any] = known[3]
+        """A place for what can be kept per process for as long as the revision stays the same. A snapshot that outlives
+        its revision, that of a search in several turns, keeps what was kept with it."""
 
     def posting(self, database: str, key: bytes) -> BitMap:
         """The documents under a key of `kinds`, `present`, `terms`, `grams`, `words` or `beginnings`; empty when it is
