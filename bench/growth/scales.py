@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import itertools
 import json
 import time
 from collections.abc import Iterator, Sequence
@@ -76,15 +77,17 @@ class Scale:
         return found
 
     def filling_paths(self, paths: Sequence[str], most: int) -> list[str]:
-        """Those of some REST searches, at most so many, that found more than they returned."""
-        found: list[str] = []
+        """Those of some REST searches, at most so many, that found more than they returned. Answers that do not say so
+        are full when they are as long as any."""
         with self._http() as client:
-            for path in paths:
-                if _get(client, path).get("complete") is False:
-                    found.append(path)
-                    if len(found) == most:
-                        break
-        return found
+            answers = {path: _get(client, path) for path in paths}
+        longest = max(2, *map(_length, answers.values()))
+        full = (
+            path
+            for path, answer in answers.items()
+            if not answer.get("complete", True) or ("complete" not in answer and _length(answer) == longest)
+        )
+        return list(itertools.islice(full, most))
 
     @contextlib.contextmanager
     def _http(self) -> Iterator[http.client.HTTPConnection]:
@@ -100,3 +103,8 @@ def _get(client: http.client.HTTPConnection, path: str) -> dict[str, Any]:
     client.request("GET", path)
     found: dict[str, Any] = json.loads(client.getresponse().read())
     return found
+
+
+def _length(answer: dict[str, Any]) -> int:
+    """How many matches or suggestions an answer holds."""
+    return max((len(part) for part in answer.values() if isinstance(part, list)), default=0)
