@@ -28,7 +28,8 @@ Meaning = tuple[float, str]  # cost, how
 
 ELSEWHERE: Final = {"name": 0.0, "place": 0.1, "profession": 0.1, "structure": 0.6, "identifier": 0.4}
 """What it costs that a word is found in another class than names."""
-PART_OF_NAME: Final = 0.15  # at least, when the name has more words than one
+PART_OF_NAME: Final = 0.2  # at least, when the name has more words than one
+_GIVEN_AFTER: Final = 0.01
 SYNONYM: Final = 0.1
 JOINED: Final = 0.3  # two words typed as one, or one as two
 INITIAL: Final = 0.5
@@ -51,6 +52,7 @@ IDENTIFIERS: Final = (
 )
 _IDENTIFIER_DIGITS: Final = 4  # identifiers are looked for from here on
 _SCANNED: Final = 400  # words or identifiers taken for one beginning
+_KEPT: Final = 512  # beginnings whose documents are kept for the next question
 _HEAVIEST: Final = 9.0
 _LIGHTEST: Final = 0.3
 _LEAST_OF_NAMES: Final = 2.5  # names are what people are looked for by, however common
@@ -141,9 +143,20 @@ def add_begun_amiss(snapshot: Snapshot, asked: Asked) -> None:
     """The names whose first letters are those typed so far, but one."""
     if not asked.typed.last or len(asked.word) < lexicon.SHORTEST_BEGUN or not _may_be_misspelt(asked):
         return
-    longest = layout.LONGEST_BEGINNING["name"]
-    keys = [beginning_key("name", letters) for letters in lexicon.beginnings_amiss(asked.word, longest)]
-    asked.add_all(BEGUN + 1.2, "begins name amiss", [found for _, found in snapshot.postings("beginnings", keys)])
+    word, longest = asked.word, layout.LONGEST_BEGINNING["name"]
+    keys = [beginning_key("name", letters) for letters in lexicon.beginnings_amiss(word, longest)]
+    begun = snapshot.postings("beginnings", keys)
+    if len(word) < longest:
+        asked.add_all(BEGUN_AMISS, "begins name amiss", [found for _, found in begun])
+        return
+    costs = {}
+    for key, _ in begun:
+        for other in islice(snapshot.scan("words", bytes(key)), _SCANNED):
+            found = other[0][1:].decode(errors="ignore")
+            cost = slips.cost_of_beginning(word, found)
+            if cost is not None and found not in asked.meanings:
+                costs[found] = cost + BEGUN_AMISS
+    _misspelt(snapshot, asked, costs, "begins, misspelt,")
 
 
 def add_two_edits(snapshot: Snapshot, asked: Asked) -> None:
@@ -195,7 +208,7 @@ def _weight(asked: Asked, total: int) -> float:
         return _LIGHTEST if asked.typed.article else LIGHT
     if word in NOISE or word in PARTICLES:
         # Unless it is the beginning of a name.
-        return LIGHT if asked.typed.last else _LIGHTEST if word in NOISE else 2 * _LIGHTEST
+        return _LEAST_OF_NAMES if asked.typed.last else _LIGHTEST if word in NOISE else 2 * _LIGHTEST
     if not asked.tiers and asked.searched:
         return LIGHT
     exact = [len(tier.documents) for tier in asked.tiers if tier.cost < BEGUN]
@@ -233,10 +246,10 @@ def _initial(snapshot: Snapshot, asked: Asked) -> None:
 
 
 def _same(snapshot: Snapshot, asked: Asked) -> None:
-    """The documents with this very word; those with no other word in the name first."""
+    """The documents with this very word; those with no other word in the name first, family names before others."""
     word = asked.word
-    whole = snapshot.postings("terms", [term_key(Field.SN, word), term_key(Field.GIVEN_NAME, word)])
-    asked.add_all(0.0, "exact name", [documents for _, documents in whole])
+    asked.add(0.0, "exact surname", snapshot.posting("terms", term_key(Field.SN, word)))
+    asked.add(_GIVEN_AFTER, "exact given name", snapshot.posting("terms", term_key(Field.GIVEN_NAME, word)))
     found = _of_words(snapshot, [word], tuple(WORD_CLASSES))
     asked.known = "name" in found
     for word_class, several in found.items():
@@ -304,12 +317,16 @@ def _beginning(snapshot: Snapshot, word_class: str, letters: str) -> BitMap:
         return snapshot.posting("beginnings", beginning_key(word_class, letters))
     if word_class == layout.SURNAME:
         return BitMap()
-    found = []
-    for count, (_, posting) in enumerate(snapshot.scan("words", word_key(word_class, letters))):
-        if count >= _SCANNED:
-            break
-        found.append(layout.decode_posting(posting))
-    return BitMap.union(*found) if found else BitMap()
+    key = word_key(word_class, letters)
+    kept: dict[bytes, BitMap] = snapshot.kept.setdefault("beginnings", {})
+    known = kept.get(key)
+    if known is None:
+        words = islice(snapshot.scan("words", key), _SCANNED)
+        known = BitMap.union(BitMap(), *(layout.decode_posting(posting) for _, posting in words))
+        if len(kept) >= _KEPT:
+            del kept[next(iter(kept))]
+        kept[key] = known
+    return known
 
 
 def _abbreviated(snapshot: Snapshot, asked: Asked) -> None:
@@ -326,7 +343,8 @@ def _abbreviated(snapshot: Snapshot, asked: Asked) -> None:
 def _misspelt(snapshot: Snapshot, asked: Asked, costs: dict[str, float], how: str) -> None:
     for other, cost in costs.items():
         asked.mean(other, cost, how)
-    classes = _MISSPELT[:1] if asked.known else _MISSPELT
+    # What is somebody's name is seldom a misspelt trade.
+    classes = _MISSPELT[:2] if asked.known else _MISSPELT
     keys = {word_key(word_class, other): cost for other, cost in costs.items() for word_class in classes}
     tiers: dict[tuple[str, float], list[BitMap]] = defaultdict(list)
     for key, documents in snapshot.postings("words", keys):
@@ -335,7 +353,7 @@ def _misspelt(snapshot: Snapshot, asked: Asked, costs: dict[str, float], how: st
         asked.add_all(cost + (ELSEWHERE[word_class] or PART_OF_NAME), f"{how} {word_class}", several)
 
 
-_STEPS: Final = (2.4, 1.1, 0.8, 0.4)
+_STEPS: Final = (2.4, 1.6, 1.1, 0.8, 0.4)
 
 
 def _step(cost: float) -> float:
@@ -415,11 +433,8 @@ def _number(snapshot: Snapshot, asked: Asked) -> None:
 def _identifier(snapshot: Snapshot, asked: Asked, on: Field) -> None:
     whole = snapshot.posting("terms", term_key(on, asked.word))
     asked.add(0.0, f"exact {on}", whole)
-    begun = []
-    for count, (_, posting) in enumerate(snapshot.scan("terms", layout.value_beginning(on, asked.word))):
-        if count >= _SCANNED:
-            break
-        begun.append(layout.decode_posting(posting))
+    values = islice(snapshot.scan("terms", layout.value_beginning(on, asked.word)), _SCANNED)
+    begun = [layout.decode_posting(posting) for _, posting in values]
     asked.add_all(BEGUN + ELSEWHERE["identifier"], f"begins {on}", begun)
 
 
@@ -440,10 +455,8 @@ def _holders_of_infix(snapshot: Snapshot, infix: str) -> BitMap:
     for gram in grams:
         documents = snapshot.posting("grams", layout.gram_key(Field.MAIL, gram))
         found = documents if found is None else found & documents
-    holders = []
-    for count, number in enumerate(found or ()):
-        if count >= _SCANNED:
-            break
+    holders: list[BitMap] = []
+    for number in islice(found or (), _SCANNED):
         addresses = [address for address in snapshot.document(number).field(Field.MAIL) if infix in address]
         holders += [snapshot.posting("terms", term_key(Field.MAIL, address)) for address in addresses]
     return BitMap.union(*holders) if holders else BitMap()

@@ -37,7 +37,8 @@ from directory.query import Anything, Field, TextQuery
 if TYPE_CHECKING:
     from directory.index.reader import Snapshot
 
-_ENOUGH: Final = 40  # documents scored, or twice what was asked for
+_MOST: Final = 80  # documents scored for one stage, or three times what was asked for
+_MORE: Final = 6  # documents of one set that are scored beyond what was asked for
 _DOUBLES: Final = 12  # mailboxes of one set whose holders are looked for
 _THRESHOLD: Final = 0.4  # what is left of a full score at least
 _WORSE: Final = 1.7  # how much dearer than the best a match may be
@@ -120,39 +121,46 @@ class _Search:
         """Score the likeliest documents, until there are enough or the next ones are too dear."""
         # What was found at a higher cost may cost less by now.
         self._found = {number: found for number, found in self._found.items() if found.cost <= _CLEAN}
-        left = max(_ENOUGH, 2 * self._query.limit)
+        left = max(_MOST, 3 * self._query.limit)
         ceiling = self._full() * (1 - _THRESHOLD)
-        best = self._best()
         for cost, documents in likely(self._asked, self._allowed, ceiling, self._check_time, all_words=all_words):
-            if left <= 0 or cost > best + _WORSE:
+            if left <= 0 or cost > self._best() + _WORSE or self._are_enough(cost):
                 return
-            scored = self._score(documents, left)
+            scored = self._score(cost, documents, min(left, self._query.limit + _MORE))
             left -= scored
-            best = self._best()
             if self._query.explain and scored:
                 self._sets.append(_step("collect", cost=round(cost, 2), documents=len(documents), scored=scored))
 
-    def _score(self, documents: BitMap, most: int) -> int:
-        """Score the first of some documents, unless they are found already; says how many."""
+    def _are_enough(self, cost: float) -> bool:
+        """Whether there are as many documents as asked for, and one more, that cost no more than so much: what is
+        still to come costs at least as much, and comes later among equals."""
+        return sum(found.cost <= cost for found in self._found.values()) > self._query.limit
+
+    def _score(self, cost: float, documents: BitMap, most: int) -> int:
+        """Score the first of some documents that cost at least so much, unless they are found already; says how many."""
         held = documents & self._held
         own = ranking.first(self._snapshot, documents - held if held else documents, most)
-        new = [number for number in own if number not in self._found]
-        for number in new:
-            self._keep(number, self._parts(number))
-        mailboxes = ranking.first(self._snapshot, held, min(_DOUBLES, most - len(own)))
-        for mailbox in mailboxes:
+        count = 0
+        for number in own:
+            if number not in self._found:
+                count += 1
+                if self._keep(number, self._parts(number)) <= cost and self._are_enough(cost):
+                    return count
+        for mailbox in ranking.first(self._snapshot, held, min(_DOUBLES, most - len(own))):
+            count += 1
             parts = self._parts(mailbox)
             self._keep(self._holder(mailbox, parts), parts)
-        return len(new) + len(mailboxes)
+        return count
 
     def _parts(self, number: int) -> list[str]:
         return layout.values_parts(self._snapshot.raw_values(number))
 
-    def _keep(self, number: int, parts: list[str]) -> None:
+    def _keep(self, number: int, parts: list[str]) -> float:
         laid = lay(parts, self._asked, explain=self._query.explain)
         known = self._found.get(number)
         if known is None or laid.cost < known.cost:
             self._found[number] = _Found(number, laid)
+        return laid.cost
 
     def _holder(self, mailbox: int, parts: list[str]) -> int:
         """The document that shows a mailbox: who holds it, or itself."""
