@@ -100,7 +100,7 @@ def _contestants(options: argparse.Namespace, dsn: str | None) -> list[Contestan
     if dsn:
         makes: tuple[tuple[str, Callable[[], Engine]], ...] = (
             (peers.ExactPrefix.name, partial(peers.ExactPrefix, dsn)),
-            *((form.name, partial(peers.Trigram, dsn, form)) for form in (peers.PLAIN, peers.TUNED)),
+            *((form.name, partial(peers.Trigram, dsn, form)) for form in peers.FORMS),
         )
         count = min(options.per_class, options.peer_per_class)
         found += [Contestant(name, make, count, _PEERS_AT_ONCE) for name, make in makes]
@@ -133,10 +133,11 @@ def _speed(
     people: People, drawn: Mapping[int, Sequence[Asked]], options: argparse.Namespace, dsn: str | None
 ) -> dict[str, Any]:
     seed, asked = next(iter(drawn.items()))
-    peer = partial(peers.Trigram, dsn, peers.PLAIN) if dsn else None
+    sides = {"peer": peers.TOWNS, "peer, names only": peers.NAMES}
+    makes = {name: partial(peers.Trigram, dsn, form) for name, form in sides.items()} if dsn else {}
     rhythm = compare.Rhythm(options.pairs, options.seconds)
     return {
-        "search": compare.searches(options.url, peer, asked, seed, rhythm),
+        "search": compare.searches(options.url, makes, asked, seed, rhythm),
         "autocomplete": compare.autocompletion(options.url, people, seed, rhythm),
     }
 
@@ -146,7 +147,7 @@ def _bars(retrieval: ByEngine, same: ByEngine) -> Iterator[bars.Bar]:
     if ours is None:
         return
     yield from bars.goals(retrieval[ours])
-    for form in (peers.PLAIN, peers.TUNED):
+    for form in peers.FORMS:
         if form.name in same:
             yield from bars.not_below(same[ours], same[form.name], form.name)
 

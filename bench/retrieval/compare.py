@@ -31,25 +31,33 @@ class Rhythm:
 
 
 def searches(
-    url: str, peer: Callable[[], Engine] | None, asked: Sequence[Asked], seed: int, rhythm: Rhythm
-) -> dict[str, Any]:
-    """`/v1/search` and a peer on the same mix of all classes, in alternated pairs: medians per number of clients."""
+    url: str, peers: Mapping[str, Callable[[], Engine]], asked: Sequence[Asked], seed: int, rhythm: Rhythm
+) -> dict[str, dict[str, Any]]:
+    """`/v1/search` and its peers on the same mix of all classes, in turn: medians by number of clients and side."""
     texts = [one.text for one in asked]
     Random(seed).shuffle(texts)
     host, port = _address(url)
     paths = [search_path(text) for text in texts]
     speed.http(host, port, paths, clients=_CLIENTS[-1], seconds=2)  # warm
-    found: dict[str, Any] = {}
-    for clients in _CLIENTS:
-        ours: list[Run] = []
-        theirs: list[Run] = []
-        for _ in range(rhythm.pairs):
-            ours.append(speed.http(host, port, paths, clients=clients, seconds=rhythm.seconds))
-            if peer:
-                long = rhythm.seconds * _PEER_LONGER
-                theirs.append(speed.called(peer, texts, clients=clients, seconds=long))
-        found[f"{clients} clients"] = {"ours": medians(ours), "peer": medians(theirs) if theirs else None}
-    return found
+    return {f"{clients} clients": _in_turn(host, port, paths, peers, texts, clients, rhythm) for clients in _CLIENTS}
+
+
+def _in_turn(
+    host: str,
+    port: int,
+    paths: Sequence[str],
+    peers: Mapping[str, Callable[[], Engine]],
+    texts: Sequence[str],
+    clients: int,
+    rhythm: Rhythm,
+) -> dict[str, Any]:
+    runs: dict[str, list[Run]] = {"ours": [], **{name: [] for name in peers}}
+    for _ in range(rhythm.pairs):
+        runs["ours"].append(speed.http(host, port, paths, clients=clients, seconds=rhythm.seconds))
+        for name, make in peers.items():
+            longer = rhythm.seconds * _PEER_LONGER
+            runs[name].append(speed.called(make, texts, clients=clients, seconds=longer))
+    return {"ours": None, "peer": None, **{name: medians(several) for name, several in runs.items()}}
 
 
 def autocompletion(url: str, people: People, seed: int, rhythm: Rhythm) -> Mapping[str, Any] | None:

@@ -81,7 +81,7 @@ def version(dsn: str) -> str:
 
 
 def load(dsn: str, people: Sequence[Person]) -> None:
-    """The table `person`: names, towns and trades folded by `lower` and `unaccent`, as a team would."""
+    """The table `person`: names and towns folded by `lower` and `unaccent`."""
     with contextlib.closing(psycopg2.connect(dsn)) as connection, connection, connection.cursor() as cursor:
         cursor.execute(_TABLE)
         for start in range(0, len(people), _ROWS_AT_ONCE):
@@ -93,23 +93,22 @@ def load(dsn: str, people: Sequence[Person]) -> None:
 _TABLE: Final = """
     CREATE EXTENSION pg_trgm;
     CREATE EXTENSION unaccent;
-    CREATE TEMPORARY TABLE raw (national_id text, given text, family text, towns text, trades text) ON COMMIT DROP;
+    CREATE TEMPORARY TABLE raw (national_id text, given text, family text, towns text) ON COMMIT DROP;
 """
 _FOLD: Final = """
     CREATE TABLE person AS
     SELECT national_id, given, family,
            given || ' ' || family AS name,
-           given || ' ' || family || ' ' || towns || ' ' || trades AS everything
+           given || ' ' || family || ' ' || towns AS name_towns
     FROM (SELECT national_id,
-                 lower(unaccent(given)) AS given, lower(unaccent(family)) AS family,
-                 lower(unaccent(towns)) AS towns, lower(unaccent(trades)) AS trades FROM raw) AS folded;
+                 lower(unaccent(given)) AS given, lower(unaccent(family)) AS family, lower(unaccent(towns)) AS towns
+          FROM raw) AS folded;
 """
 
 
 def _line(person: Person) -> str:
     towns = " ".join(dict.fromkeys((*person.towns, *person.postal_codes)))
-    trades = " ".join(person.labels)
-    values = (person.national_id, person.given, person.family, towns, trades)
+    values = (person.national_id, person.given, person.family, towns)
     return "\t".join(value.replace("\\", "\\\\").replace("\t", " ") for value in values) + "\n"
 
 
