@@ -12,7 +12,7 @@ from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
 import directory
-from api import health, pages, problems, records, search
+from api import autocomplete, health, pages, problems, records, search
 from directory.index.reader import Index
 from directory.logs import pairs
 from directory.settings import Settings
@@ -46,6 +46,7 @@ def create_app(settings: Settings, index: Index) -> FastAPI:
     problems.install(app)
     for router in (
         search.router(settings, index),
+        autocomplete.router(settings, index),
         records.router(index),
         health.router(settings, index),
         pages.router(settings, index, app),

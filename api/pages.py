@@ -194,8 +194,11 @@ def _guide(openapi: dict[str, Any], base: str) -> str:
         for parameter in parameters:
             if parameter["in"] == "path":
                 target = target.replace("{" + parameter["name"] + "}", quote_plus(_example(parameter), safe="@"))
+        mandatory = [parameter for parameter in parameters if parameter["in"] == "query" and parameter["required"]]
         if path == "/v1/search":
             target += "?q=lefebvre+lyon"
+        elif mandatory:
+            target += "?" + "&".join(f"{one['name']}={quote_plus(_example(one))}" for one in mandatory)
         rows = "".join(
             f"<li><code>{html.escape(parameter['name'])}</code> {html.escape(parameter.get('description', ''))}</li>"
             for parameter in parameters

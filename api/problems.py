@@ -78,8 +78,12 @@ def install(app: FastAPI) -> None:
     async def invalid(request: Request, error: RequestValidationError) -> Response:
         french = language(request) == "fr"
         wrong = [{"parameter": str(one["loc"][-1]), "reason": one["msg"]} for one in error.errors() if one.get("loc")]
-        names = ", ".join(one["parameter"] for one in wrong)
-        detail = f"Paramètre incorrect : {names}." if french else f"Invalid parameter: {names}."
+        unknown = any(one["type"] == "extra_forbidden" for one in error.errors())
+        names = ", ".join(repr(one["parameter"][:40]) for one in wrong)
+        if unknown:
+            detail = f"Paramètre inconnu : {names}." if french else f"Unknown parameter: {names}."
+        else:
+            detail = f"Paramètre incorrect : {names}." if french else f"Invalid parameter: {names}."
         title = "Demande incorrecte" if french else "Invalid request"
         return problem(422, "invalid-input", title, detail, errors=wrong)
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Query
+from pydantic import BaseModel, ConfigDict
+from pydantic import Field as Parameter
 from starlette.responses import Response
 
 from api.answers import answer, matches, register
-from api.parameters import known_only
 from directory import nomenclature
 from directory.errors import InvalidInput
 from directory.index.answers import Page
@@ -29,6 +30,24 @@ EXAMPLE = {
 }
 
 
+class SearchParameters(BaseModel):
+    """What may be asked; an unknown parameter is refused, because a filter that is silently ignored misleads."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    q: str = Parameter("", max_length=200, description="What to look for.", examples=["lefebvre lyon kine"])
+    kind: list[KindName] | None = Parameter(None, description="Only records of these kinds.")
+    limit: int | None = Parameter(None, ge=1, le=1000, description="Most matches.")
+    profession: str | None = Parameter(None, max_length=10, description="Profession code.", examples=["10"])
+    expertise: str | None = Parameter(None, max_length=20, description="Savoir-faire code.", examples=["SM54"])
+    city: str | None = Parameter(None, max_length=60, description="Town, accents and case aside.")
+    department: str | None = Parameter(None, max_length=40, description="Département, code or name.", examples=["69"])
+    postal_code: str | None = Parameter(None, max_length=10, description="Postal code.")
+    has_mailbox: bool | None = Parameter(None, description="Reachable by mailbox, or not.")
+    mailbox_type: Literal["PER", "ORG", "APP", "CAB"] | None = Parameter(None, description="Type of mailbox.")
+    explain: bool = Parameter(False, description="Say how each score is made.")
+
+
 def router(settings: Settings, index: Index) -> APIRouter:
     routes = APIRouter(tags=["search"])
 
@@ -40,51 +59,24 @@ def router(settings: Settings, index: Index) -> APIRouter:
         responses={200: {"content": {"application/json": {"example": EXAMPLE}}}},
     )
     @routes.head("/v1/search", include_in_schema=False)
-    async def search(
-        request: Request,
-        q: Annotated[str, Query(max_length=200, description="What to look for.", examples=["lefebvre lyon kine"])] = "",
-        kind: Annotated[list[KindName] | None, Query(description="Only records of these kinds.")] = None,
-        limit: Annotated[int | None, Query(ge=1, le=1000, description="Most matches.")] = None,
-        profession: Annotated[str | None, Query(max_length=10, description="Profession code.", examples=["10"])] = None,
-        expertise: Annotated[
-            str | None, Query(max_length=20, description="Savoir-faire code.", examples=["SM54"])
-        ] = None,
-        city: Annotated[str | None, Query(max_length=60, description="Town, accents and case aside.")] = None,
-        department: Annotated[
-            str | None, Query(max_length=40, description="Département, code or name.", examples=["69"])
-        ] = None,
-        postal_code: Annotated[str | None, Query(max_length=10, description="Postal code.")] = None,
-        has_mailbox: Annotated[bool | None, Query(description="Reachable by mailbox, or not.")] = None,
-        mailbox_type: Annotated[
-            Literal["PER", "ORG", "APP", "CAB"] | None, Query(description="Type of mailbox.")
-        ] = None,
-        explain: Annotated[bool, Query(description="Say how each score is made.")] = False,
-    ) -> Response:
-        known_only(request, search)
-        where = _where(
-            profession=profession,
-            expertise=expertise,
-            city=city,
-            department=department,
-            postal_code=postal_code,
-            has_mailbox=has_mailbox,
-            mailbox_type=mailbox_type,
-        )
-        if not q.strip() and isinstance(where, Anything):
+    async def search(asked: Annotated[SearchParameters, Query()]) -> Response:
+        where = _where(asked)
+        if not asked.q.strip() and isinstance(where, Anything):
             raise InvalidInput("give q, or at least one filter", fr="indiquez q, ou au moins un filtre")
-        if limit is not None and limit > settings.http_limit_max:
+        if asked.limit is not None and asked.limit > settings.http_limit_max:
             most = settings.http_limit_max
             raise InvalidInput(f"limit: at most {most}", fr=f"limit : au plus {most}")
-        kinds = tuple(Kind(name) for name in kind) if kind else _ALL
+        kinds = tuple(map(Kind, asked.kind)) if asked.kind else _ALL
+        limit = asked.limit or settings.http_limit
         with index.read() as snapshot:
-            page = find(snapshot, settings, q, kinds, where, limit or settings.http_limit, explain=explain)
+            page = find(snapshot, settings, asked.q, kinds, where, limit, explain=asked.explain)
             body: dict[str, Any] = {
                 "register": register(page.state),
-                "query": q,
-                "matches": matches(page.matches, explain=explain),
+                "query": asked.q,
+                "matches": matches(page.matches, explain=asked.explain),
                 "complete": page.complete,
             }
-            if explain:
+            if asked.explain:
                 body["steps"] = [dict(step) for step in page.steps]
             return answer(body)
 
@@ -109,32 +101,24 @@ def find(
     return snapshot.find(FieldQuery(predicate=where, kinds=kinds, limit=limit, deadline_s=deadline_s))
 
 
-def _where(
-    *,
-    profession: str | None,
-    expertise: str | None,
-    city: str | None,
-    department: str | None,
-    postal_code: str | None,
-    has_mailbox: bool | None,
-    mailbox_type: str | None,
-) -> Predicate:
+def _where(asked: SearchParameters) -> Predicate:
     parts: list[Predicate] = []
-    if profession:
-        parts.append(Is(Field.PROFESSION, nomenclature.current_profession_code(profession)))
-    if expertise:
-        parts.append(Is(Field.EXPERTISE, expertise))
-    if city:
-        parts.append(Or((Is(Field.CITY, city), Like(Field.CITY, initial=city + " "))))
-    if department:
-        code = nomenclature.department_code(department)
+    if asked.profession:
+        parts.append(Is(Field.PROFESSION, nomenclature.current_profession_code(asked.profession)))
+    if asked.expertise:
+        parts.append(Is(Field.EXPERTISE, asked.expertise))
+    if asked.city:
+        parts.append(Or((Is(Field.CITY, asked.city), Like(Field.CITY, initial=asked.city + " "))))
+    if asked.department:
+        code = nomenclature.department_code(asked.department)
         if code is None:
-            raise InvalidInput(f"department: {department!r} is none", fr=f"department : {department!r} n'en est pas un")
+            name = asked.department
+            raise InvalidInput(f"department: {name!r} is none", fr=f"department : {name!r} n'en est pas un")
         parts.append(Is(Field.DEPARTMENT_CODE, code))
-    if postal_code:
-        parts.append(Is(Field.POSTAL_CODE, postal_code))
-    if has_mailbox is not None:
-        parts.append(Has(Field.MAIL) if has_mailbox else Not(Has(Field.MAIL)))
-    if mailbox_type:
-        parts.append(Is(Field.MAILBOX_TYPE, mailbox_type))
+    if asked.postal_code:
+        parts.append(Is(Field.POSTAL_CODE, asked.postal_code))
+    if asked.has_mailbox is not None:
+        parts.append(Has(Field.MAIL) if asked.has_mailbox else Not(Has(Field.MAIL)))
+    if asked.mailbox_type:
+        parts.append(Is(Field.MAILBOX_TYPE, asked.mailbox_type))
     return And(tuple(parts)) if parts else Anything()

@@ -62,6 +62,7 @@ _SHORTEST_SPLIT: Final = 5  # letters of a word that may be two
 _SHORTEST_PIECE: Final = 3  # letters of a part of one, if it is no particle
 _SHORTEST_IN_THREE: Final = 9  # letters of a word that may be three
 _SPLITS: Final = 40  # ways to split a word that are tried
+_LETTERS: Final = frozenset("abcdefghijklmnopqrstuvwxyz")
 _MISSPELT: Final = ("name", "place", "profession", "structure")
 
 
@@ -204,11 +205,12 @@ def _by_cost(tier: Tier) -> float:
 def _weight(asked: Asked, total: int) -> float:
     """The rarer a word, the more it costs to give it up."""
     word = asked.word
-    if len(word) == 1:
-        return _LIGHTEST if asked.typed.article else LIGHT
-    if word in NOISE or word in PARTICLES:
-        # Unless it is the beginning of a name.
-        return _LEAST_OF_NAMES if asked.typed.last else _LIGHTEST if word in NOISE else 2 * _LIGHTEST
+    if word in NOISE or word in PARTICLES or len(word) == 1:
+        if asked.typed.last:
+            return _LEAST_OF_NAMES  # it may be the beginning of one
+        if asked.typed.article or word in NOISE - _LETTERS:
+            return _LIGHTEST
+        return LIGHT if len(word) == 1 else 2 * _LIGHTEST
     if not asked.tiers and asked.searched:
         return LIGHT
     exact = [len(tier.documents) for tier in asked.tiers if tier.cost < BEGUN]
