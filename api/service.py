@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import socket
 
 import uvicorn
@@ -21,7 +22,13 @@ def run(settings: Settings, index: Index, listener: socket.socket) -> None:
         log_config=None,
         server_header=False,
         lifespan="off",
+        loop="uvloop",
+        http="httptools",
+        ws="none",
         timeout_graceful_shutdown=_DRAIN_S,
     )
+    # What is there by now lives as long as the process: looking for garbage in it again and again delays answers.
+    gc.collect()
+    gc.freeze()
     uvicorn.Server(config).run(sockets=[listener])
     index.close()

@@ -137,7 +137,7 @@ class _Search:
         return sum(found.cost <= cost for found in self._found.values()) > self._query.limit
 
     def _score(self, cost: float, documents: BitMap, most: int) -> int:
-        """Score the first of some documents that cost at least so much, unless they are found already; says how many."""
+        """Score the first of some documents that cost at least so much, unless they are found; says how many."""
         held = documents & self._held
         own = ranking.first(self._snapshot, documents - held if held else documents, most)
         count = 0
