@@ -55,8 +55,9 @@ def serving(data: Path, *, ldap_workers: int = 2, http_workers: int = 0, **setti
     """Serve a data folder whose index is built; further settings by their name in small letters.
 
     Raises:
-        RuntimeError: it does not start, or does not answer in time.
+        RuntimeError: its index is not built, or it does not start, or does not answer in time.
     """
+    index_state(data)  # it would be built while we measure
     process = subprocess.Popen(
         [sys.executable, "-m", "cli.main", "serve"],
         env=environment(data, ldap_workers=ldap_workers, http_workers=http_workers, **settings),
@@ -102,8 +103,14 @@ def annuaire(data: Path, *arguments: str) -> str:
 
 
 def index_state(data: Path) -> str:
-    """Epoch and revision of the index of a data folder."""
+    """Epoch and revision of the index of a data folder.
+
+    Raises:
+        RuntimeError: it is not built, or by another version of the program.
+    """
     status = json.loads(annuaire(data, "index", "status", "--json"))
+    if not status["available"]:
+        raise RuntimeError(f"{data}: {status['error']}; build it first: annuaire index build")
     return f"{status['epoch']} {status['revision']}"
 
 

@@ -16,7 +16,7 @@ from bench.ldap.agreement import Agreement, agree
 from bench.ldap.client import Client
 from bench.ldap.compare import Comparison, compare, encode_requests
 from bench.ldap.load import Loader
-from bench.ldap.mixes import MIXES, Mix
+from bench.ldap.mixes import MIXES, P99_BAR_MS, Mix
 from bench.node import Address, index_state, serving
 from bench.people import Holder, read_holders
 from bench.provenance import provenance, write_result
@@ -141,7 +141,8 @@ def _line(row: Comparison) -> str:
         f"{bar:>15} {ours.p50_ms:8.2f} {ours.p95_ms:6.2f} {ours.p99_ms:6.2f} "
         f"{peer.p50_ms:10.2f} {peer.p95_ms:6.2f} {peer.p99_ms:6.2f} "
         f"{ours.entries_per_search:6.1f} {peer.entries_per_search:6.1f}  {verdict}"
-        f"{'' if row.prompt_enough else ' p99 OVER'} {ours.codes} {peer.codes}"
+        f"{'' if ours.p99_ms < P99_BAR_MS else ' p99 OVER'}{f' FAILED {ours.failed}' if ours.failed else ''}"
+        f" {ours.codes} {peer.codes}"
     )
 
 

@@ -30,13 +30,15 @@ class Comparison:
 
     @property
     def fast_enough(self) -> bool | None:
-        """Whether our rate meets the bar; None where there is none."""
+        """Whether our rate meets the bar, every search having been answered; None where there is no bar."""
         bar = self.mix.bar
-        return None if bar is None else self.ours.per_second >= bar.needed(self.peer.per_second)
+        if bar is None:
+            return None
+        return self.ours.failed == 0 and self.ours.per_second >= bar.needed(self.peer.per_second)
 
     @property
     def prompt_enough(self) -> bool:
-        return self.ours.p99_ms < P99_BAR_MS and self.ours.unanswered == 0
+        return self.ours.p99_ms < P99_BAR_MS and self.ours.failed == 0
 
     def as_json(self) -> dict[str, Any]:
         bar = self.mix.bar
@@ -44,6 +46,7 @@ class Comparison:
             "mix": self.mix.name,
             "label": self.mix.label,
             "requests": self.requests,
+            "failed": {"ours": self.ours.failed, "peer": self.peer.failed},
             "pairs": self.pairs,
             "ours": self.ours.as_json(),
             "peer": self.peer.as_json(),

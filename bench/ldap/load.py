@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final, Self
 
 from bench.latency import median
-from bench.ldap.client import SIZE_LIMIT
+from bench.ldap.client import SIZE_LIMIT, SUCCESS
 from bench.node import Address
 
 _SOURCE: Final = Path(__file__).with_name("ldapload.c")
@@ -46,6 +46,11 @@ class Run:
     def at_size_limit(self) -> float:
         """The share of searches that matched more than may be returned."""
         return self.codes.get(str(SIZE_LIMIT), 0) / max(1, sum(self.codes.values()))
+
+    @property
+    def failed(self) -> int:
+        """How many searches ended otherwise than with their entries, or did not end at all."""
+        return self.unanswered + sum(n for code, n in self.codes.items() if int(code) not in (SUCCESS, SIZE_LIMIT))
 
     def as_json(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in self.__slots__}

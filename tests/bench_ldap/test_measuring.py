@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import threading
 import time
 from collections.abc import Callable
@@ -15,9 +16,10 @@ from hypothesis import strategies as st
 from bench.latency import Latencies, median, percentile
 from bench.ldap.agreement import Agreement, _compare, folded
 from bench.ldap.client import Answer, Entry
+from bench.ldap.compare import Comparison
 from bench.ldap.ldif import record
 from bench.ldap.load import Run
-from bench.ldap.mixes import Bar
+from bench.ldap.mixes import MIXES, Bar
 from bench.openloop import Outcome, Schedule, generate
 from bench.provenance import command
 from bench.scale.memory import Peak, read_rollup
@@ -126,6 +128,16 @@ def test_runs_are_summed_up_figure_by_figure() -> None:
     middle = Run.median([run(100, 30), run(300, 10), run(200, 20)])
     assert (middle.per_second, middle.p99_ms, middle.codes) == (200, 20, {"0": 30, "4": 90})
     assert middle.at_size_limit == 0.75
+
+
+def test_searches_that_end_in_an_error_or_not_at_all_have_failed() -> None:
+    good = run(100, 5)
+    assert good.failed == 0
+    assert dataclasses.replace(good, codes={"0": 5, "80": 2, "4": 1}, unanswered=1).failed == 3
+    mix = MIXES[0]
+    bad = dataclasses.replace(good, codes={"0": 5, "51": 1})
+    assert Comparison(mix, 5, ours=good, peer=good, pairs=1).fast_enough is True
+    assert Comparison(mix, 5, ours=bad, peer=good, pairs=1).fast_enough is False
 
 
 def entry(name: str, cn: str) -> Entry:
