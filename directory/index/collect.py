@@ -15,7 +15,7 @@ from typing import Final, NamedTuple
 
 from pyroaring import BitMap
 
-from directory.index.expansion import LIGHT, Asked, Tier
+from directory.index.meaning import LIGHT, Asked, Tier
 
 _STEPS: Final = 400  # intersections of large sets made for one query
 _SMALL: Final = 4096  # documents of a set that is split into all tiers at once
@@ -66,8 +66,8 @@ def likely(
 
 def _tiers(one: Asked, allowed: BitMap, *, all_words: bool) -> list[Tier]:
     if all_words and one.weight > LIGHT:
-        return one.tiers
-    tiers = [tier for tier in one.tiers if tier.cost < one.weight]
+        return one.meant.tiers
+    tiers = [tier for tier in one.meant.tiers if tier.cost < one.weight]
     return [*tiers, Tier(one.weight, "given up", allowed)]
 
 

@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from directory.index import slips
-from directory.index.expansion import (
+from directory.index.layout import FIELD_NUMBER, KIND_NUMBER, VALUE, VALUES_AT
+from directory.index.meaning import (
     BEGUN_AMISS,
     ELSEWHERE,
     IDENTIFIERS,
@@ -24,7 +25,6 @@ from directory.index.expansion import (
     cost_of_begun_trade,
     is_trade,
 )
-from directory.index.layout import FIELD_NUMBER, KIND_NUMBER, VALUE, VALUES_AT
 from directory.index.synonyms import EVERYDAY, NOISE, PARTICLES
 from directory.index.values import split
 from directory.model import Kind
@@ -142,13 +142,17 @@ def _lay_word(parts: list[str], names: Names, one: Asked, typed: Collection[str]
 def _on_name(names: Names, one: Asked) -> tuple[float, str, tuple[str, ...]]:
     """The name that costs least: cost, how, and the words of it that are answered."""
     best: tuple[float, str, tuple[str, ...]] = (one.weight, "given up", ())
-    meanings, typed = one.meanings, one.word
+    meanings, typed = one.meant.words, one.word
     for word in names.left:
         meant = meanings.get(word)
         if meant is not None:
             cost, how = meant
         elif word.startswith(typed):
-            cost, how = (INITIAL, "initial") if len(typed) == 1 else (cost_of_begun(one, word), "begins")
+            cost, how = (
+                (INITIAL, "initial")
+                if len(typed) == 1
+                else (cost_of_begun(one.typed, word, known=one.meant.known), "begins")
+            )
             if len(typed) <= 2 and word not in names.given[:1]:
                 cost += _OUT_OF_ORDER
         else:
@@ -158,7 +162,7 @@ def _on_name(names: Names, one: Asked) -> tuple[float, str, tuple[str, ...]]:
             cost, how = amiss
         if cost < best[0]:
             best = (cost, f"{how} name {word}", (word,))
-    for pieces in one.pieces:
+    for pieces in one.meant.pieces:
         if best[0] > JOINED and all(piece in names.left for piece in pieces):
             best = (JOINED, f"split {' '.join(pieces)}", pieces)
     if best[0] > JOINED:
@@ -243,7 +247,7 @@ def _in_trades(parts: list[str], one: Asked, _: Collection[str]) -> tuple[float,
         return 0.0, f"exact {one.word}"
     best: tuple[float, str] | None = None
     for word in words:
-        meant = one.meanings.get(word)
+        meant = one.meant.words.get(word)
         if meant is not None and (meant[0] > 0 or len(one.word) >= 3):
             cost, how = meant
         elif trade and word.startswith(one.word):
@@ -262,7 +266,7 @@ def _in_labels(parts: list[str], one: Asked, _: Collection[str]) -> tuple[float,
 
 def _of_phrase(words: Collection[str], one: Asked, best: tuple[float, str] | None) -> tuple[float, str] | None:
     if best is None or best[0] > SYNONYM:
-        for phrase in one.phrases:
+        for phrase in one.meant.phrases:
             if all(word in words for word in phrase):
                 return SYNONYM, f"synonym {' '.join(phrase)}"
     return best
@@ -276,11 +280,11 @@ def _in_words(words: Collection[str], one: Asked) -> tuple[float, str] | None:
     begun = one.typed.last and len(typed) >= SHORTEST_BEGUN_ELSEWHERE
     best: tuple[float, str] | None = None
     for word in words:
-        meant = one.meanings.get(word)
+        meant = one.meant.words.get(word)
         if meant is not None:
             cost, how = meant
         elif begun and word.startswith(typed):
-            cost, how = cost_of_begun(one, word), "begins"
+            cost, how = cost_of_begun(one.typed, word, known=one.meant.known), "begins"
         else:
             continue
         if best is None or cost < best[0]:

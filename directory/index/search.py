@@ -27,8 +27,10 @@ from directory.index import layout, lexicon, ranking
 from directory.index.answers import Match, Page
 from directory.index.collect import likely
 from directory.index.evaluate import Evaluation
-from directory.index.expansion import Asked, add_alike, add_begun_amiss, add_two_edits, expand, weigh
+from directory.index.expansion import expand
 from directory.index.layout import FIELD_NUMBER, KIND_NUMBER, VALUES_AT
+from directory.index.meaning import Asked, Step
+from directory.index.misspelling import alike, begun_amiss, two_edits
 from directory.index.scoring import Laid, lay
 from directory.index.typed import typed_words
 from directory.model import Kind
@@ -50,12 +52,12 @@ _CLEAN: Final = 0.85  # no misspelt word comes before documents that cost no mor
 class Stage:
     """A way to look further, unless there is a document that costs no more than so much."""
 
-    expand: Callable[[Snapshot, Asked], None]
+    step: Step
     unless: float = -1.0
     all_words: bool = True
 
 
-_STAGES: Final = (Stage(add_alike), Stage(add_begun_amiss, 1.0), Stage(add_two_edits, 1.9, all_words=False))
+_STAGES: Final = (Stage(alike), Stage(begun_amiss, 1.0), Stage(two_edits, 1.9, all_words=False))
 
 
 def search(snapshot: Snapshot, query: TextQuery) -> Page:
@@ -87,13 +89,13 @@ class _Search:
         self._allowed = _allowed(snapshot, query)
         self._held = _held_mailboxes(snapshot, query.kinds)
         self._total = max(len(self._allowed), 1000)
-        self._asked = expand(snapshot, typed_words(query.text), self._total)
+        self._asked = expand(snapshot, typed_words(query.text))
         self._found: dict[int, _Found] = {}
         self._sets: list[dict[str, Any]] = []
 
     def page(self) -> Page:
         if self._asked and self._allowed:
-            self._collect(all_words=True)
+            self._collect()
             if not self._is_full():
                 self._widen()
         return self._cut()
@@ -105,8 +107,7 @@ class _Search:
             if self._best() <= stage.unless:
                 return
             for one in self._asked:
-                stage.expand(self._snapshot, one)
-                weigh(one, self._total)
+                one.take(self._snapshot, stage.step)
             self._collect(all_words=stage.all_words)
 
     def _best(self) -> float:
@@ -117,8 +118,10 @@ class _Search:
         good = sum(found.cost <= _CLEAN for found in self._found.values())
         return good >= min(self._query.limit, _PAGE)
 
-    def _collect(self, *, all_words: bool) -> None:
+    def _collect(self, *, all_words: bool = True) -> None:
         """Score the likeliest documents, until there are enough or the next ones are too dear."""
+        for one in self._asked:
+            one.weigh(self._total, searched=not all_words)
         # What was found at a higher cost may cost less by now.
         self._found = {number: found for number, found in self._found.items() if found.cost <= _CLEAN}
         left = max(_MOST, 3 * self._query.limit)
@@ -247,7 +250,7 @@ def _kind(kind: Kind) -> bytes:
 
 
 def _described(asked: Asked) -> dict[str, Any]:
-    tiers = {f"{tier.how} ({tier.cost:.2f})": len(tier.documents) for tier in asked.tiers}
+    tiers = {f"{tier.how} ({tier.cost:.2f})": len(tier.documents) for tier in asked.meant.tiers}
     return _step("expand", word=asked.word, weight=round(asked.weight, 2), **tiers)
 
 
