@@ -2,7 +2,8 @@
 
 The supervisor serves nothing itself. It holds the listening sockets and hands them to the workers, so that a worker
 that dies never closes a port: connections wait in the kernel's queue for the next one. All workers of a port accept
-from the same inherited socket.
+from the same inherited socket; those of LDAP share how many connections each has (`ldap_server.loads`), so that they
+come to have alike.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from types import FrameType
@@ -26,6 +27,7 @@ from directory.errors import DirectoryError, Unavailable
 from directory.logs import pairs
 from directory.registry.embedded import Embedded
 from directory.settings import Settings
+from ldap_server import loads
 
 log = logging.getLogger("annuaire.supervisor")
 
@@ -43,6 +45,7 @@ class Worker:
 
     role: str
     socket: socket.socket | None
+    number: int = 0  # among the workers of the role
     process: subprocess.Popen[bytes] | None = None
     started_at: float = 0.0
     deaths: int = 0
@@ -66,6 +69,7 @@ class Supervisor:
     _stopping: threading.Event = field(default_factory=threading.Event)
     _workers: list[Worker] = field(default_factory=list)
     _lifeline: tuple[int, int] = (-1, -1)
+    _loads: int = -1
 
     def run(self) -> None:
         """Serve until told to stop.
@@ -85,9 +89,11 @@ class Supervisor:
             self._lifeline = os.pipe()
             stack.callback(os.close, self._lifeline[0])
             stack.callback(os.close, self._lifeline[1])
+            self._loads = loads.shared(max(1, self.settings.ldap_workers))
+            stack.callback(os.close, self._loads)
             stack.callback(self._stop_workers)
             self._workers = [Worker("follower", None)]
-            self._workers += [Worker("ldap", ldap) for _ in range(self.settings.ldap_workers)]
+            self._workers += [Worker("ldap", ldap, number) for number in range(self.settings.ldap_workers)]
             self._workers += [Worker("http", http) for _ in range(self.settings.http_workers)]
             database.keep()
             self._keep_workers()
@@ -140,10 +146,8 @@ class Supervisor:
         worker.process = None
 
     def _start(self, worker: Worker) -> None:
-        listening = worker.socket.fileno() if worker.socket else -1
-        lifeline = self._lifeline[0]
-        command = [sys.executable, "-m", "cli.worker", worker.role, str(lifeline), str(listening)]
-        fds: Sequence[int] = [lifeline] if listening < 0 else [lifeline, listening]
+        fds = [self._lifeline[0], *([worker.socket.fileno(), self._loads] if worker.socket else [])]
+        command = [sys.executable, "-m", "cli.worker", worker.role, str(worker.number), *map(str, fds)]
         # Its own session: Ctrl-C in the terminal reaches the supervisor only, which then stops workers in order.
         worker.process = subprocess.Popen(command, pass_fds=fds, stdin=subprocess.DEVNULL, start_new_session=True)
         worker.started_at = time.monotonic()

@@ -1,4 +1,4 @@
-"""One worker process of `annuaire serve`: `python -m cli.worker ROLE LIFELINE_FD LISTENING_FD`."""
+"""One worker process of `annuaire serve`: `python -m cli.worker ROLE NUMBER LIFELINE_FD [LISTENING_FD LOADS_FD]`."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ _BACKGROUND = 10  # niceness of the follower: lookups come first
 
 
 def main() -> None:
-    role, lifeline, listening = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+    role, number, lifeline, *inherited = sys.argv[1], *map(int, sys.argv[2:])
     settings = Settings.load()
     logs.setup(settings.log_level)
     if role == "follower":
         _follow(settings, lifeline)
     else:
         end_with_parent(lifeline, lambda: os.kill(os.getpid(), signal.SIGTERM))
-        listener = socket.socket(fileno=listening)
-        _serve(role, settings, listener)
+        listening, loads = inherited
+        _serve(role, number, settings, socket.socket(fileno=listening), loads)
 
 
 def _follow(settings: Settings, lifeline: int) -> None:
@@ -43,12 +43,13 @@ def _follow(settings: Settings, lifeline: int) -> None:
     Follower(register, settings.index_path, map_bytes=settings.index_map_bytes).run(stop)
 
 
-def _serve(role: str, settings: Settings, listener: socket.socket) -> None:
+def _serve(role: str, number: int, settings: Settings, listener: socket.socket, loads: int) -> None:
     index = Index.open(settings.index_path, map_bytes=settings.index_map_bytes)
     if role == "ldap":
+        from ldap_server.loads import Loads
         from ldap_server.service import run as run_ldap
 
-        run_ldap(settings, index, listener)
+        run_ldap(settings, index, listener, Loads(loads, number))
     elif role == "http":
         from api.service import run as run_http
 

@@ -25,6 +25,7 @@ from ldap_server import dit, messages
 from ldap_server.access import AccessLog
 from ldap_server.ber import Framer, Malformed, TooLarge
 from ldap_server.filters import FilterDecoder, assertion_text, equality
+from ldap_server.loads import Loads
 from ldap_server.messages import Envelope
 from ldap_server.outlet import Outlet
 from ldap_server.schema import attribute_type
@@ -62,6 +63,7 @@ class Service:
     settings: Settings
     index: Index
     reactor: Any
+    loads: Loads | None = None
     trace: Trace = no_trace
     searcher: Searcher = field(init=False)
     access: AccessLog = field(default_factory=AccessLog)
@@ -71,6 +73,27 @@ class Service:
 
     def __post_init__(self) -> None:
         self.searcher = Searcher(self.settings, self.index)
+
+    def enter(self, connection: Connection, address: str) -> int:
+        """A connection has begun: how many there are now from its address."""
+        self.connections.add(connection)
+        count = self.per_address[address] = self.per_address.get(address, 0) + 1
+        self._note_load()
+        return count
+
+    def leave(self, connection: Connection, address: str) -> None:
+        """A connection has ended."""
+        self.connections.discard(connection)
+        left = self.per_address.get(address, 1) - 1
+        if left > 0:
+            self.per_address[address] = left
+        else:
+            self.per_address.pop(address, None)
+        self._note_load()
+
+    def _note_load(self) -> None:
+        if self.loads is not None:
+            self.loads.note(len(self.connections))
 
     def sweep(self) -> None:
         """Once a second: end the connections that have outstayed a limit, write the access log."""
@@ -117,10 +140,7 @@ class Connection(Protocol):
     # -- Twisted -----------------------------------------------------------------------------------------------------
 
     def connectionMade(self) -> None:  # noqa: N802
-        service = self._service
-        count = service.per_address.get(self._address, 0) + 1
-        service.per_address[self._address] = count
-        service.connections.add(self)
+        count = self._service.enter(self, self._address)
         self._message_since = time.monotonic()
         self._transport.setTcpNoDelay(True)
         self._outlet = Outlet(self._transport, self._work_soon)
@@ -151,12 +171,7 @@ class Connection(Protocol):
     def connectionLost(self, reason: Failure = connectionDone) -> None:  # noqa: N802, ARG002
         self._closing_since = self._closing_since or time.monotonic()
         self._drop_all()
-        self._service.connections.discard(self)
-        left = self._service.per_address.get(self._address, 1) - 1
-        if left > 0:
-            self._service.per_address[self._address] = left
-        else:
-            self._service.per_address.pop(self._address, None)
+        self._service.leave(self, self._address)
 
     @property
     def _transport(self) -> Any:

@@ -10,6 +10,8 @@ from twisted.internet import reactor as twisted_reactor
 
 from directory.index.reader import Index
 from directory.settings import Settings
+from ldap_server.door import Door
+from ldap_server.loads import Loads
 from ldap_server.protocol import ConnectionFactory, Service
 
 log = logging.getLogger("annuaire.ldap")
@@ -17,16 +19,17 @@ log = logging.getLogger("annuaire.ldap")
 _DRAIN_S = 5.0
 
 
-def run(settings: Settings, index: Index, listener: socket.socket) -> None:
-    """Serve until SIGTERM; then accept no more, finish what is under way, and return."""
+def run(settings: Settings, index: Index, listener: socket.socket, loads: Loads | None = None) -> None:
+    """Serve until SIGTERM; then accept no more, finish what is under way, and return. `loads` is shared with the other
+    workers that accept from the same socket."""
     reactor: object = twisted_reactor
-    service = Service(settings=settings, index=index, reactor=reactor)
-    listener.setblocking(False)
-    port = reactor.adoptStreamPort(listener.fileno(), listener.family, ConnectionFactory(service))  # type: ignore[attr-defined]
+    service = Service(settings=settings, index=index, reactor=reactor, loads=loads)
+    door = Door(reactor, listener, ConnectionFactory(service), loads)
+    door.open()
 
     def drain() -> None:
         service.stopping = True
-        port.stopListening()
+        door.shut()
         for connection in list(service.connections):
             connection.drain()
         wait(int(_DRAIN_S / 0.05))

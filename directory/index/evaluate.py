@@ -19,7 +19,7 @@ from directory.errors import QueryTooComplex, TimeLimitExceeded
 from directory.index import layout, matching, ranking, sets
 from directory.index.answers import Match, Page
 from directory.index.layout import GRAM_FIELDS, LONGEST_ANCHORED, LONGEST_GRAM
-from directory.index.sets import Candidates
+from directory.index.sets import NOBODY, Candidates
 from directory.model import Kind
 from directory.query import (
     ORDERED,
@@ -85,6 +85,7 @@ class Choice:
         "_query",
         "_ranked",
         "_snapshot",
+        "_sure",
         "_turns",
         "_until",
         "_worked_s",
@@ -105,6 +106,7 @@ class Choice:
             self._settle(candidates.ids)
             return
         self._check = matching.check(query.predicate, evaluation.nearby)
+        self._sure = candidates.sure
         self._left = len(candidates.ids)
         # When all fit, all have to be checked: what is not there need not be ranked.
         self._ranked = self._left > query.offset + query.limit
@@ -144,9 +146,10 @@ class Choice:
         """Check candidates until one more than fits is found or none is left; False when the turn is over before."""
         began = time.monotonic()
         wanted = self._query.offset + self._query.limit + 1
-        found, check, read, split = self._found, self._check, self._snapshot.raw_values, matching.split
+        found, sure, check = self._found, self._sure, self._check
+        read, split = self._snapshot.raw_values, matching.split
         for number in pending:
-            if check(number, split(read(number))):
+            if number in sure or check(number, split(read(number))):
                 found.append(number)
                 if len(found) == wanted:
                     return True
@@ -169,7 +172,7 @@ class Choice:
             raise QueryTooComplex(_HOPELESS, fr=_HOPELESS_FR)
 
 
-_NOBODY: Final = Candidates(BitMap(), True)
+_UNDEFINED: Final = Candidates.exactly(NOBODY)
 
 
 class Evaluation:
@@ -191,14 +194,17 @@ class Evaluation:
         if candidates.exact:
             return candidates.ids
         check, read = matching.check(predicate, self.nearby), self._snapshot.raw_values
-        return BitMap([number for number in self._timed(candidates.ids) if check(number, matching.split(read(number)))])
+        unsure = self._timed(candidates.ids - candidates.sure)
+        checked = [number for number in unsure if check(number, matching.split(read(number)))]
+        return BitMap(checked) | (candidates.sure & candidates.ids)
 
     def candidates(self, predicate: Predicate) -> Candidates:
         """Documents among which are all those for which the predicate is true."""
         found = self._holding(predicate, wanted=True)
         if found.ids is self._everything:
             return found
-        return Candidates(found.ids & self._everything, found.exact)
+        ids = found.ids & self._everything
+        return Candidates(ids, ids if found.exact else found.sure)
 
     def nearby(self, near: Near) -> BitMap:
         """The documents of an approximate match: equal, or, where the field is made of words, every word alike to the
@@ -225,51 +231,58 @@ class Evaluation:
         self._check_time()
         asserted = _ASSERTIONS[type(predicate)](self, predicate)
         if asserted is None:
-            return _NOBODY
+            return _UNDEFINED
         if wanted:
             return asserted
-        return Candidates(self._everything - asserted.ids if asserted.exact else self._everything, asserted.exact)
+        others = self._everything - asserted.sure if asserted.sure else self._everything
+        return Candidates(others, others if asserted.exact else self._everything - asserted.ids)
 
     def _all(self, parts: Iterable[Predicate], *, wanted: bool) -> Candidates:
         """Candidates for every part: the cheap parts first, and none is looked up once few documents are left."""
-        ids, exact = self._everything, True
+        ids = sure = self._everything
         for part in sorted(parts, key=_cost):
             if len(ids) <= _FEW:
-                return Candidates(ids, False)
+                return Candidates(ids, NOBODY)
             found = self._holding(part, wanted=wanted)
-            exact = exact and found.exact
-            if ids is self._everything:
-                ids = found.ids
-            elif found.ids is not self._everything:
-                ids = ids & found.ids
-        return Candidates(ids, exact)
+            exact = found.exact and sure is ids
+            ids = self._both(ids, found.ids)
+            sure = ids if exact else self._both(sure, found.sure)
+        return Candidates(ids, sure)
 
     def _any(self, parts: Iterable[Predicate], *, wanted: bool) -> Candidates:
         """Candidates for some part."""
         found = [self._holding(part, wanted=wanted) for part in parts]
+        ids = self._some(one.ids for one in found)
         exact = all(one.exact for one in found)
-        if any(one.ids is self._everything for one in found):
-            return Candidates(self._everything, exact)
-        return Candidates(sets.union(one.ids for one in found), exact)
+        return Candidates(ids, ids if exact else self._some(one.sure for one in found))
+
+    def _both(self, one: BitMap, other: BitMap) -> BitMap:
+        if one is self._everything:
+            return other
+        return one if other is self._everything else one & other
+
+    def _some(self, several: Iterable[BitMap]) -> BitMap:
+        found = list(several)
+        return self._everything if any(one is self._everything for one in found) else sets.union(found)
 
     # -- assertions --------------------------------------------------------------------------------------------------
 
     def _anything(self, _anything: Anything) -> Candidates:
-        return Candidates(self._everything, True)
+        return Candidates.exactly(self._everything)
 
     def _undefined(self, _undefined: Undefined) -> None:
         return None
 
     def _has(self, has: Has) -> Candidates:
-        return Candidates(self._present(has.field), True)
+        return Candidates.exactly(self._present(has.field))
 
     def _is(self, equal: Is) -> Candidates | None:
         if equal.field in ORDERED:
             return self._ordered(equal)
-        return Candidates(sets.term(self._snapshot, equal.field, text.fold(equal.value)), True)
+        return Candidates.exactly(sets.term(self._snapshot, equal.field, text.fold(equal.value)))
 
     def _near_by(self, near: Near) -> Candidates:
-        return Candidates(self.nearby(near), True)
+        return Candidates.exactly(self.nearby(near))
 
     def _like(self, like: Like) -> Candidates | None:
         initial, middle, final = matching.folded_parts(like)
@@ -283,7 +296,8 @@ class Evaluation:
         # Only mailboxes have grams.
         others = self._everything - sets.of_kinds(self._snapshot, (Kind.MAILBOX,))
         others &= self._begun(like.field, initial)
-        return Candidates(self._grams(like.field, initial, middle, final).ids | others, False)
+        found = self._grams(like.field, initial, middle, final)
+        return Candidates(found.ids | others, found.sure)
 
     def _grams(self, field: Field, initial: str, middle: tuple[str, ...], final: str) -> Candidates:
         """The mailboxes with a value that holds all the pieces."""
@@ -291,7 +305,18 @@ class Evaluation:
         held_in = Field.CN if field is Field.DISPLAY_NAME else field
         keys = _pieces_of(held_in, initial, middle, final)
         ids = sets.holding_all(self._snapshot, keys, enough=_FEW)
-        return Candidates(ids, field is held_in and _told_by_one(initial, middle, final))
+        if field is held_in and _told_by_one(initial, middle, final):
+            return Candidates.exactly(ids)
+        return Candidates(ids, self._surely(field, initial, middle, final))
+
+    def _surely(self, field: Field, initial: str, middle: tuple[str, ...], final: str) -> BitMap:
+        """Some whose value certainly contains an infix: those that begin with it, or are it. They are the most, and the
+        first to be sent."""
+        if initial or final or len(middle) > 1:
+            return NOBODY
+        if len(middle[0]) <= LONGEST_ANCHORED and field is not Field.DISPLAY_NAME:
+            return self._snapshot.posting("grams", layout.anchored_key(field, middle[0]))
+        return sets.term(self._snapshot, field, middle[0])
 
     def _ordered(self, asserted: Is | AtLeast | AtMost) -> Candidates | None:
         holds = matching.ordering(asserted, asserted.value) if asserted.field in ORDERED else None
@@ -301,24 +326,25 @@ class Evaluation:
         """By the distinct values of the field, when they are few; or among all documents with one that begins so."""
         values = sets.values(self._snapshot, field)
         if values is None:
-            return Candidates(self._begun(field, initial), False)
-        return Candidates(sets.union(sets.term(self._snapshot, field, value) for value in values if holds(value)), True)
+            return Candidates(self._begun(field, initial), NOBODY)
+        found = (sets.term(self._snapshot, field, value) for value in values if holds(value))
+        return Candidates.exactly(sets.union(found))
 
     def _resolves(self, resolves: Resolves) -> Candidates:
+        """Every word begins a word of the name or of the address, or an identifier."""
         words = text.words(resolves.text)
-        ids, exact = (self._everything if words else BitMap()), True
+        ids = sure = self._everything if words else NOBODY
         for word in words:
-            found = BitMap()
-            for word_class in ("name", "identifier"):
-                begun = sets.beginning(self._snapshot, word_class, word)
-                found |= begun.ids
-                exact = exact and begun.exact
+            found = [sets.beginning(self._snapshot, word_class, word) for word_class in ("name", "identifier")]
             if any(letter.isdigit() for letter in word):
-                numbered = sets.begun(self._snapshot, Field.IDENTIFIER, word)
-                exact = exact and numbered is not None
-                found |= self._present(Field.IDENTIFIER) if numbered is None else numbered
-            ids = ids & found
-        return Candidates(ids, exact)
+                found.append(self._numbered(word))
+            ids = ids & sets.union(one.ids for one in found)
+            sure = sure & sets.union(one.sure for one in found)
+        return Candidates(ids, ids if len(sure) == len(ids) else sure)
+
+    def _numbered(self, word: str) -> Candidates:
+        found = sets.begun(self._snapshot, Field.IDENTIFIER, word)
+        return Candidates(self._present(Field.IDENTIFIER), NOBODY) if found is None else Candidates.exactly(found)
 
     def _begun(self, field: Field, initial: str) -> BitMap:
         """Documents among which are all with a value that begins so."""
@@ -327,7 +353,7 @@ class Evaluation:
 
     def _present(self, field: Field) -> BitMap:
         """The documents with a value of a field; the very set of all documents when all have one."""
-        kept: dict[Any, Any] = self._snapshot.kept
+        kept = self._snapshot.kept
         key = ("present", field, self._kinds)
         if key not in kept:
             found = sets.present(self._snapshot, field) & self._everything

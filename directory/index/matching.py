@@ -174,7 +174,11 @@ def _like(at: int, like: Like) -> Check | None:
 
     def like_(_number: int, parts: Parts) -> bool:
         held = parts[at]
-        return bool(held) and any(matches_parts(value, *encoded) for value in held.split(_VALUE))
+        if held:
+            for value in held.split(_VALUE):
+                if matches_parts(value, *encoded):
+                    return True
+        return False
 
     return like_
 

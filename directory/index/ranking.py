@@ -149,12 +149,15 @@ def _better(snapshot: Snapshot, asked: Asked, matches: BitMap) -> Iterator[tuple
 
 
 class _Named:
-    """Who, among some matches, is named how."""
+    """Who, among some matches, is named how. What is asked for again is remembered."""
 
     def __init__(self, snapshot: Snapshot, matches: BitMap) -> None:
         self._snapshot = snapshot
         self._matches = matches
         self._people = _people(snapshot)
+        self._bearing: dict[str, BitMap] = {}
+        self._begun: dict[str, BitMap] = {}
+        self._holding: dict[tuple[Field, str], BitMap] = {}
 
     def people(self, ids: BitMap) -> BitMap:
         return ids & self._people if ids else ids
@@ -163,13 +166,17 @@ class _Named:
         return reduce(lambda found, word: found & find(word) if found else found, words, self._matches)
 
     def bearing(self, word: str) -> BitMap:
-        return self._matches & self._snapshot.posting("words", layout.word_key("name", word))
+        if word not in self._bearing:
+            self._bearing[word] = self._matches & self._snapshot.posting("words", layout.word_key("name", word))
+        return self._bearing[word]
 
     def bearing_in_surname(self, word: str) -> BitMap:
         return self._in_surname(self.bearing(word), word)
 
     def begun(self, word: str) -> BitMap:
-        return self._matches & sets.beginning(self._snapshot, "name", word).ids
+        if word not in self._begun:
+            self._begun[word] = self._matches & sets.beginning(self._snapshot, "name", word).ids
+        return self._begun[word]
 
     def begun_in_surname(self, word: str) -> BitMap:
         return self._in_surname(self.begun(word), word)
@@ -187,10 +194,10 @@ class _Named:
 
     def holding(self, field: Field, word: str) -> BitMap:
         """Whoever holds every piece of the word in a field."""
-        found = self._matches
-        for key in sets.pieces(field, word):
-            found = found & self._snapshot.posting("grams", key)
-        return found
+        if (field, word) not in self._holding:
+            found = sets.holding_all(self._snapshot, sets.pieces(field, word))
+            self._holding[field, word] = self._matches & found if found else found
+        return self._holding[field, word]
 
     def _in_surname(self, ids: BitMap, word: str) -> BitMap:
         return ids & self.holding(Field.SN, word) if ids else ids

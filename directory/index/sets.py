@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple, Self
 
 from pyroaring import BitMap
 
@@ -24,15 +24,28 @@ _PIECES: Final = 24  # pieces of an infix that are looked up: more of them tell 
 
 
 class Candidates(NamedTuple):
-    """Documents among which all matches are; `exact` when they are the matches."""
+    """Documents among which all matches are, and those of them that surely match: one and the same set where postings
+    tell exactly."""
 
     ids: BitMap
-    exact: bool
+    sure: BitMap
+
+    @classmethod
+    def exactly(cls, ids: BitMap) -> Self:
+        return cls(ids, ids)
+
+    @property
+    def exact(self) -> bool:
+        return self.sure is self.ids
+
+
+NOBODY: Final = BitMap()
+"""Not to be changed, as all sets that are shared."""
 
 
 def of_kinds(snapshot: Snapshot, kinds: tuple[Kind, ...]) -> BitMap:
     """All documents of some kinds."""
-    kept: dict[Any, Any] = snapshot.kept
+    kept = snapshot.kept
     found: BitMap | None = kept.get(kinds)
     if found is None:
         found = kept[kinds] = union(snapshot.posting("kinds", bytes([KIND_NUMBER[kind]])) for kind in kinds)
@@ -51,7 +64,7 @@ def term(snapshot: Snapshot, field: Field, value: str) -> BitMap:
 
 def values(snapshot: Snapshot, field: Field) -> list[str] | None:
     """The distinct values of a field; None when they are many, or too long to be told from their keys."""
-    kept: dict[Any, Any] = snapshot.kept
+    kept = snapshot.kept
     key = ("values", field)
     if key not in kept:
         keys = [key for key, _ in islice(snapshot.scan("terms", layout.value_beginning(field, "")), _LISTED + 1)]
@@ -76,8 +89,9 @@ def beginning(snapshot: Snapshot, word_class: str, word: str) -> Candidates:
     if kept < len(word) <= _LONGEST:
         postings = list(islice(snapshot.scan("words", layout.word_key(word_class, word)), _WORDS + 1))
         if len(postings) <= _WORDS:
-            return Candidates(union(layout.decode_posting(value) for _, value in postings), True)
-    return Candidates(snapshot.posting("beginnings", layout.beginning_key(word_class, word[:kept])), len(word) <= kept)
+            return Candidates.exactly(union(layout.decode_posting(value) for _, value in postings))
+    found = snapshot.posting("beginnings", layout.beginning_key(word_class, word[:kept]))
+    return Candidates.exactly(found) if len(word) <= kept else Candidates(found, NOBODY)
 
 
 def surname_begun(snapshot: Snapshot, letters: str) -> BitMap:
@@ -93,10 +107,13 @@ def surname_begun(snapshot: Snapshot, letters: str) -> BitMap:
 def holding_all(snapshot: Snapshot, keys: Iterable[bytes], enough: int = 0) -> BitMap:
     """The mailboxes under every one of some keys of `grams`: the rarest first, and no more are looked up once only
     `enough` mailboxes are left."""
+    keys = list(keys)
+    if len(keys) == 1:
+        return snapshot.posting("grams", keys[0])
     try:
         sized = sorted((len(snapshot.required("grams", key)), key) for key in keys)
     except KeyError:
-        return BitMap()  # nobody has this piece
+        return NOBODY  # has this piece
     ids = snapshot.posting("grams", sized[0][1])
     for _, key in sized[1:]:
         if len(ids) <= enough:
@@ -118,4 +135,4 @@ def union(several: Iterable[BitMap]) -> BitMap:
     found = [one for one in several if one]
     if len(found) == 1:
         return found[0]
-    return BitMap.union(*found) if found else BitMap()
+    return BitMap.union(*found) if found else NOBODY

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from directory.errors import TimeLimitExceeded
+from directory.index.documents import prepare
+from directory.index.evaluate import Evaluation
 from directory.index.matching import generalized_time
-from directory.model import Kind, Mailbox, Organization
-from directory.query import Field, Is, Like, Query, Resolves
+from directory.model import Kind, Mailbox, Organization, Record
+from directory.query import Field, Is, Like, Predicate, Query, Resolves
+from tests.index import oracle
 from tests.index.people import AT, PEOPLE
 from tests.index.register_of_records import RegisterOfRecords
+from tests.index.strategies import predicates, records
 from tests.index.test_index import KINDS, made
 
 
@@ -65,3 +72,22 @@ def test_a_number_resolves_whoever_else_bears_it_in_an_address(tmp_path: Path) -
 def test_resolving_a_name_past_the_deadline_is_given_up(tmp_path: Path) -> None:
     with made(RegisterOfRecords.of(PEOPLE), tmp_path).read() as snapshot, pytest.raises(TimeLimitExceeded):
         snapshot.find(Query(predicate=Resolves("m"), kinds=KINDS, deadline_s=-1.0))
+
+
+@settings(max_examples=40, deadline=None)
+@given(people=st.lists(records(), max_size=14), asked=st.lists(predicates(), min_size=6, max_size=6))
+def test_of_each_kind_exactly_what_plain_evaluation_finds_is_found_and_no_other_kind(
+    people: list[Record], asked: list[Predicate]
+) -> None:
+    register = RegisterOfRecords.of(people)
+    prepared = [prepare(record) for record in register.records.values()]
+    with tempfile.TemporaryDirectory() as name, made(register, Path(name)).read() as snapshot:
+        for predicate in asked:
+            right = {(one.kind, one.key) for one in prepared if oracle.truth(predicate, one.values) is True}
+            for kinds in ((Kind.MAILBOX,), (Kind.PRACTITIONER,), (Kind.ORGANIZATION, Kind.MAILBOX)):
+                page = snapshot.find(Query(predicate=predicate, kinds=kinds))
+                found = [(match.document.kind, match.document.key) for match in page.matches]
+                assert set(found) == {one for one in right if one[0] in kinds}
+                assert len(found) == len(set(found))
+                everything = Evaluation(snapshot, 5.0).of_kinds(predicate, kinds)
+                assert len(everything) == len(found)

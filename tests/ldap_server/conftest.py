@@ -15,18 +15,21 @@ from pathlib import Path
 import pytest
 
 from directory.index.build import build_index
+from ldap_server.loads import shared
 from tests.index.register_of_records import RegisterOfRecords
-from tests.ldap_server.people import PEOPLE
+from tests.ldap_server.people import HOLDERS, PEOPLE
 
 _SERVE = """
 import socket, sys
 from pathlib import Path
 from directory.index.reader import Index
 from directory.settings import Settings
+from ldap_server.loads import Loads
 from ldap_server.service import run
 settings = Settings.load()
-listener = socket.socket(fileno=int(sys.argv[1]))
-run(settings, Index.open(settings.index_path, map_bytes=2**28), listener)
+number, listening, loads = map(int, sys.argv[1:])
+index = Index.open(settings.index_path, map_bytes=2**28)
+run(settings, index, socket.socket(fileno=listening), Loads(loads, number))
 """
 
 
@@ -34,7 +37,8 @@ run(settings, Index.open(settings.index_path, map_bytes=2**28), listener)
 class Server:
     host: str
     port: int
-    pid: int
+    pids: tuple[int, ...]
+    loads: int  # the file descriptor of the memory that the workers share
 
     @property
     def url(self) -> str:
@@ -46,38 +50,48 @@ class Server:
         return client
 
 
-def serving(data_dir: Path, **settings: str) -> Iterator[Server]:
-    """A server process on an index in `data_dir`, with settings given by their names."""
-    listener = socket.socket()
-    listener.bind(("127.0.0.1", 0))
-    listener.listen(512)
+def serving(data_dir: Path, *, workers: int = 1, **settings: str) -> Iterator[Server]:
+    """A server on an index in `data_dir`, of some processes, with settings given by their names."""
     environ = {**os.environ, "ANNUAIRE_DATA_DIR": str(data_dir), "ANNUAIRE_LOG_LEVEL": "WARNING"}
     environ |= {f"ANNUAIRE_{name}": value for name, value in settings.items()}
-    process = subprocess.Popen(
-        [sys.executable, "-c", _SERVE, str(listener.fileno())], pass_fds=[listener.fileno()], env=environ
-    )
-    host, port = listener.getsockname()
-    listener.close()
-    server = Server(host, port, process.pid)
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(512)
+        loads = shared(workers)
+        fds = [listener.fileno(), loads]
+        processes = [
+            subprocess.Popen([sys.executable, "-c", _SERVE, *map(str, [number, *fds])], pass_fds=fds, env=environ)
+            for number in range(workers)
+        ]
+        host, port = listener.getsockname()
+    server = Server(host, port, tuple(process.pid for process in processes), loads)
     try:
-        with server.connect() as client:
-            client.sendall(bytes.fromhex("300c020101600702010304008000"))  # an anonymous bind: answered when it is up
-            assert client.recv(100)
+        assert bound(server)
         yield server
     finally:
-        process.send_signal(signal.SIGTERM)
+        for process in processes:
+            process.send_signal(signal.SIGTERM)
         deadline = time.monotonic() + 10
-        while process.poll() is None and time.monotonic() < deadline:
-            time.sleep(0.02)
-        process.kill()
-        process.wait()
+        for process in processes:
+            while process.poll() is None and time.monotonic() < deadline:
+                time.sleep(0.02)
+            process.kill()
+            process.wait()
+        os.close(loads)
+
+
+def bound(server: Server) -> bytes:
+    """The answer to an anonymous bind on a connection of its own."""
+    with server.connect() as client:
+        client.sendall(bytes.fromhex("300c020101600702010304008000"))
+        return client.recv(100)
 
 
 @pytest.fixture(scope="session")
 def indexed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A data directory with the index of the invented people."""
     folder = tmp_path_factory.mktemp("ldap")
-    build_index(RegisterOfRecords.of(PEOPLE), folder / "index", map_bytes=2**28, workers=1)
+    build_index(RegisterOfRecords.of([*PEOPLE, *HOLDERS]), folder / "index", map_bytes=2**28, workers=1)
     return folder
 
 

@@ -1,11 +1,12 @@
-"""The invented people that LDAP tests look for: about seventy mailboxes, every kind and oddity among them."""
+"""The invented people that LDAP tests look for: about seventy mailboxes, every kind and oddity among them, and those
+who hold them."""
 
 from __future__ import annotations
 
 import datetime as dt
 import random
 
-from directory.model import Address, Coded, Holder, Mailbox
+from directory.model import Address, Coded, Holder, Mailbox, MailboxSummary, Practitioner
 from tests.index.strategies import CITIES, FAMILIES, GIVENS, STRUCTURES
 
 _AT = dt.datetime(2026, 1, 1, 3, 15, tzinfo=dt.UTC)
@@ -41,3 +42,19 @@ def _mailbox(number: int, dice: random.Random) -> Mailbox:
 
 
 PEOPLE = [_mailbox(number, random.Random(number)) for number in range(1, 71)]
+
+
+def _holder_of(mailbox: Mailbox) -> Practitioner:
+    holder = mailbox.holders[0]
+    return Practitioner(
+        national_id=str(holder.national_id),
+        identifier_type="8",
+        identifier=str(holder.identifier),
+        family_name=str(holder.family_name),
+        given_name=holder.given_name,
+        mailboxes=(MailboxSummary(address=mailbox.address, kind=mailbox.kind),),
+    )
+
+
+# In the same index, found by the same names and addresses, and never an LDAP entry.
+HOLDERS = [_holder_of(mailbox) for mailbox in PEOPLE if mailbox.kind == "PER"]

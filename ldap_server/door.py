@@ -1,0 +1,83 @@
+"""The listening socket of a port that several workers accept from, evenly.
+
+All workers are woken by a new connection; left alone, the first one awake takes most of them, and eight clients may
+well end up on one of two workers. So a worker that has more connections than another one holds back for a moment, which
+costs nothing when the other is idle, and takes the connection itself when it is not.
+"""
+
+from __future__ import annotations
+
+import logging
+import socket
+from typing import Any, Final
+
+from twisted.internet.interfaces import IReadDescriptor
+from twisted.internet.protocol import Factory
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from directory.logs import pairs
+from ldap_server.loads import Loads
+
+log = logging.getLogger("annuaire.ldap")
+
+_HELD_BACK_S: Final = 0.002
+_EXHAUSTED_S: Final = 0.1  # when file descriptors or memory are short
+
+
+@implementer(IReadDescriptor)
+class Door:
+    """Accepts connections, one in a turn of the reactor, until it is shut."""
+
+    def __init__(self, reactor: Any, listener: socket.socket, factory: Factory, loads: Loads | None) -> None:
+        listener.setblocking(False)
+        self._reactor = reactor
+        self._listener = listener
+        self._factory = factory
+        self._loads = loads
+        self._held_back = False
+        self._waiting: Any = None
+
+    def open(self) -> None:
+        self._waiting = None
+        self._reactor.addReader(self)
+
+    def shut(self) -> None:
+        """Accept no more; what waits in the queue is for the other workers."""
+        if self._waiting is not None:
+            self._waiting.cancel()
+            self._waiting = None
+        self._reactor.removeReader(self)
+
+    # -- Twisted -----------------------------------------------------------------------------------------------------
+
+    def fileno(self) -> int:
+        return self._listener.fileno()
+
+    def logPrefix(self) -> str:  # noqa: N802 - Twisted's name
+        return "door"
+
+    def connectionLost(self, reason: Failure) -> None:  # noqa: N802 - Twisted's name
+        """The reactor has ended."""
+
+    def doRead(self) -> None:  # noqa: N802 - Twisted's name
+        if self._loads is not None and self._loads.outdone and not self._held_back:
+            self._held_back = True
+            self._pause(_HELD_BACK_S)
+            return
+        self._held_back = False
+        try:
+            client, _ = self._listener.accept()
+        except (BlockingIOError, ConnectionAbortedError):
+            return  # another worker was quicker, or the client has gone
+        except OSError as error:
+            log.warning("cannot accept %s", pairs(error=error.strerror))
+            self._pause(_EXHAUSTED_S)
+            return
+        with client:
+            client.setblocking(False)
+            self._reactor.adoptStreamConnection(client.fileno(), self._listener.family, self._factory)
+
+    def _pause(self, seconds: float) -> None:
+        self._reactor.removeReader(self)
+        self._waiting = self._reactor.callLater(seconds, self.open)

@@ -1,0 +1,93 @@
+"""Several workers on one port share its connections."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ldap_server.loads import Loads, shared
+from tests.ldap_server.conftest import Server, serving
+
+BIND = bytes.fromhex("300c020101600702010304008000")
+
+
+@pytest.fixture
+def pair(indexed: Path) -> Iterator[Server]:
+    yield from serving(indexed, workers=2)
+
+
+def counts(server: Server) -> list[int]:
+    data = os.pread(server.loads, 8, 0)
+    return [int.from_bytes(data[at : at + 4], "little") for at in (0, 4)]
+
+
+def opened(server: Server, number: int) -> list[socket.socket]:
+    """Connections, each with an answer received."""
+    clients = [server.connect() for _ in range(number)]
+    for client in clients:
+        client.sendall(BIND)
+    for client in clients:
+        assert client.recv(100)
+    return clients
+
+
+def settled(server: Server, total: int) -> list[int]:
+    """The connections of each worker, once there are so many."""
+    deadline = time.monotonic() + 5
+    while sum(counts(server)) != total and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return sorted(counts(server))
+
+
+def both_up(server: Server) -> None:
+    """Wait until the second worker accepts too."""
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        clients = opened(server, 4)
+        shares = settled(server, 4)
+        for client in clients:
+            client.close()
+        if shares == [2, 2]:
+            break
+        settled(server, 0)
+    settled(server, 0)
+
+
+def test_connections_that_come_together_are_spread_evenly(pair: Server) -> None:
+    both_up(pair)
+    clients = opened(pair, 8)
+    few, many = settled(pair, 8)
+    assert many - few <= 2
+    for client in clients:
+        client.close()
+    assert settled(pair, 0) == [0, 0]
+
+
+def test_a_worker_that_hangs_does_not_keep_new_clients_from_the_other(pair: Server) -> None:
+    both_up(pair)
+    os.kill(pair.pids[0], signal.SIGSTOP)
+    try:
+        clients = opened(pair, 5)
+        assert counts(pair)[1] >= 4  # one may have been accepted before it stopped
+        for client in clients:
+            client.close()
+    finally:
+        os.kill(pair.pids[0], signal.SIGCONT)
+
+
+def test_a_worker_knows_whether_another_has_fewer_connections() -> None:
+    memory = shared(2)
+    one, other = Loads(memory, 0), Loads(memory, 1)
+    one.note(3)
+    other.note(2)
+    assert (one.outdone, other.outdone) == (True, False)
+    other.note(3)
+    assert (one.outdone, other.outdone) == (False, False)
+    assert not Loads(memory, 1).outdone  # begins with none
+    os.close(memory)
