@@ -52,7 +52,8 @@ class Bench:
         return self.scales[-1]
 
     def build(self) -> int:
-        return self._run("scale", "build", *_data(self.full), "--json", self._result("build"))
+        folders = (str(scale.data) for scale in self.scales)
+        return self._run("scale", "build", "--data", *folders, "--json", self._result("build"))
 
     def ldap(self) -> int:
         cache = ("--slapd-cache", str(self.full.folder / "slapd"))
