@@ -11,8 +11,7 @@ from api import answers
 from api.parameters import known_only
 from api.problems import Ambiguous
 from directory.errors import NotFound
-from directory.index.reader import StoredDocument
-from directory.index.reader import Index, Snapshot
+from directory.index.reader import Index, Snapshot, StoredDocument
 from directory.model import Kind
 from directory.query import Field, Is, Or, Query
 
