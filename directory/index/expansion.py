@@ -19,6 +19,7 @@ from directory.index.meaning import (
     IDENTIFIERS,
     INITIAL,
     JOINED,
+    MOST_INITIALS,
     PART_OF_NAME,
     SHORTEST_BEGUN_ELSEWHERE,
     SYNONYM,
@@ -34,9 +35,10 @@ from directory.query import Field
 if TYPE_CHECKING:
     from directory.index.reader import Snapshot
 
-_GIVEN_AFTER: Final = 0.01
+_AFTER: Final = 0.01  # what tells apart tiers that cost the same
 _IDENTIFIER_DIGITS: Final = 4  # identifiers are looked for from here on
 _SCANNED: Final = 400  # words or identifiers taken for one beginning
+_SHORTEST_JOINED: Final = 4  # letters of two words that may be one
 _SHORTEST_SPLIT: Final = 5  # letters of a word that may be two
 _SHORTEST_PIECE: Final = 3  # letters of a part of one, if it is no particle
 _SHORTEST_IN_THREE: Final = 9  # letters of a word that may be three
@@ -70,9 +72,9 @@ def _add_word(snapshot: Snapshot, meant: Meant, typed: Typed) -> None:
     _add_same(snapshot, meant, word)
     _add_everyday(snapshot, meant, word)
     if len(word) == 1 and not word.isdigit() and not typed.article:
-        meant.tier(INITIAL, "initial", snapshot.posting("beginnings", beginning_key("name", word)))
-    if len(word) == 2 and word.isalpha() and word not in NOISE:
-        _add_abbreviated(snapshot, meant, word)
+        meant.tier(INITIAL, "initial", _beginning(snapshot, layout.GIVEN, word))
+    if 2 <= len(word) <= MOST_INITIALS and word.isalpha() and word not in NOISE:
+        _add_initials(snapshot, meant, word)
     if typed.last or len(word) >= SHORTEST_BEGUN_ELSEWHERE:
         _add_begun(snapshot, meant, typed)
     if word.isalpha() and word not in CERTAIN and len(word) >= _SHORTEST_SPLIT:
@@ -84,9 +86,11 @@ def _add_word(snapshot: Snapshot, meant: Meant, typed: Typed) -> None:
 def _add_same(snapshot: Snapshot, meant: Meant, word: str) -> None:
     """The documents with this very word; those with no other word in the name first, family names before others."""
     meant.tier(0.0, "exact surname", snapshot.posting("terms", term_key(Field.SN, word)))
-    meant.tier(_GIVEN_AFTER, "exact given name", snapshot.posting("terms", term_key(Field.GIVEN_NAME, word)))
+    meant.tier(_AFTER, "exact given name", snapshot.posting("terms", term_key(Field.GIVEN_NAME, word)))
     found = _of_words(snapshot, [word], tuple(WORD_CLASSES))
     meant.known = "name" in found
+    if not is_trade(word) and word not in EVERYDAY:
+        found.pop("profession", None)
     for word_class, several in found.items():
         meant.tier(ELSEWHERE[word_class] or PART_OF_NAME, f"exact {word_class}", *several)
 
@@ -133,6 +137,8 @@ def _add_begun(snapshot: Snapshot, meant: Meant, typed: Typed) -> None:
     """The documents with a word that begins so."""
     word, last = typed.word, typed.last
     cost = BEGUN if last else BEGUN_EARLY
+    if typed.follows and len(word) < SHORTEST_BEGUN_ELSEWHERE:
+        cost = INITIAL + _AFTER  # rather an initial of the given name than the beginning of a family name
     if not word.isdigit():
         meant.tier(cost, "begins surname", _beginning(snapshot, layout.SURNAME, word))
         meant.tier(cost + PART_OF_NAME, "begins name", _beginning(snapshot, "name", word))
@@ -158,11 +164,12 @@ def _beginning(snapshot: Snapshot, word_class: str, letters: str) -> BitMap:
     return BitMap.union(BitMap(), *(layout.decode_posting(posting) for _, posting in words))
 
 
-def _add_abbreviated(snapshot: Snapshot, meant: Meant, word: str) -> None:
-    """Two letters: the beginning of a name (Ph), or the initials of a double one (JP)."""
-    meant.tier(ABBREVIATED + PART_OF_NAME, "begins name", _beginning(snapshot, "name", word))
-    both = [snapshot.posting("beginnings", beginning_key("name", letter)) for letter in word]
-    meant.tier(INITIAL, "initials", both[0] & both[1])
+def _add_initials(snapshot: Snapshot, meant: Meant, word: str) -> None:
+    """A few letters: the beginning of a name (Ph), or the initials of a double one (JP)."""
+    if len(word) < SHORTEST_BEGUN_ELSEWHERE:
+        meant.tier(ABBREVIATED, "begins given name", _beginning(snapshot, layout.GIVEN, word))
+    sets = [_beginning(snapshot, layout.GIVEN, letter) for letter in word]
+    meant.tier(INITIAL, "initials", BitMap.intersection(*sets))
 
 
 # -- joined and split --------------------------------------------------------------------------------------------------
@@ -171,7 +178,8 @@ def _add_abbreviated(snapshot: Snapshot, meant: Meant, word: str) -> None:
 def _join(snapshot: Snapshot, left: Asked, right: Asked) -> None:
     """Two words typed for one name: "le febvre"."""
     word = left.word + right.word
-    documents = snapshot.posting("words", word_key("name", word)) if word.isalpha() else BitMap()
+    readable = word.isalpha() and len(word) >= _SHORTEST_JOINED
+    documents = snapshot.posting("words", word_key("name", word)) if readable else BitMap()
     if documents:
         for one in (left, right):
             one.meant.tier(JOINED, "joined", documents)

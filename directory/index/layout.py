@@ -21,6 +21,7 @@ key with the few late ones.
 | `words`      | word class, word                   | posting: documents with that word                           |
 | `beginnings` | word class, 1 to 5 letters         | posting: documents with a word that begins so               |
 | `beginnings` | surnames, 1 to 5 letters           | posting: documents with a family name that begins so        |
+| `beginnings` | given names, 1 or 2 letters        | posting: documents with a word of a given name that does    |
 | `lexicon`    | see `lexicon`                      | the distinct words found under it, separated by spaces      |
 """
 
@@ -92,8 +93,10 @@ WORD_CLASSES: Final[Mapping[str, int]] = {
 }
 SURNAME: Final = "surname"
 """Whole family names: their beginnings are kept beside those of the words of each class."""
-_BEGINNING_CLASSES: Final[Mapping[str, int]] = {**WORD_CLASSES, SURNAME: 6}
-LONGEST_BEGINNING: Final[Mapping[str, int]] = {**dict.fromkeys(WORD_CLASSES, 3), "name": 5, SURNAME: 5}
+GIVEN: Final = "given"
+"""The words of given names, as SURNAME: people abbreviate them."""
+_BEGINNING_CLASSES: Final[Mapping[str, int]] = {**WORD_CLASSES, SURNAME: 6, GIVEN: 7}
+LONGEST_BEGINNING: Final[Mapping[str, int]] = {**dict.fromkeys(WORD_CLASSES, 3), "name": 5, SURNAME: 5, GIVEN: 2}
 """Letters of a beginning that has a posting of its own: names are searched for while they are being typed."""
 
 _ID: Final = struct.Struct(">I")
@@ -229,8 +232,8 @@ def static_order(record: bytes) -> bytes:
     """The order key of a stored document, by its values record."""
     parts = values_parts(record)
     family = parts[_FAMILY_AT] or parts[_STRUCTURE_AT]
-    names = (name.partition(VALUE)[0] for name in (family, parts[_GIVEN_AT]))
-    return order_key(parts[0], *names, KIND_OF[int(parts[1])], parts[KEY_AT])
+    first, given = (name.partition(VALUE)[0] for name in (family, parts[_GIVEN_AT]))
+    return order_key(parts[0], first, given, KIND_OF[int(parts[1])], parts[KEY_AT])
 
 
 _FAMILY_AT: Final = VALUES_AT + FIELD_NUMBER[Field.SN]

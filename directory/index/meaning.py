@@ -27,13 +27,15 @@ PART_OF_NAME: Final = 0.2  # at least, when the name has more words than one
 SYNONYM: Final = 0.1
 JOINED: Final = 0.3  # two words typed as one, or one as two
 INITIAL: Final = 0.5
-BEGUN: Final = 0.35  # the last word is still being typed
+MOST_INITIALS: Final = 3  # typed together
+BEGUN: Final = 0.3  # the last word is still being typed
 BEGUN_EARLY: Final = 1.0  # a word that others follow was not typed to its end
 ABBREVIATED: Final = 0.4
 BEGUN_AMISS: Final = 0.5  # being typed and misspelt
-SHORTEST_BEGUN_ELSEWHERE: Final = 3  # letters
+AMISS_ELSEWHERE: Final = 0.5  # more, when what is misspelt is no name
 _KNOWN_BEGUN: Final = 0.3  # more, when somebody has exactly the word: it may have been typed to its end
-_MISSING: Final = 0.06  # per letter that is still to be typed
+SHORTEST_BEGUN_ELSEWHERE: Final = 3  # letters
+_MISSING: Final = 0.05  # per letter that is still to be typed
 _MISSING_LETTERS: Final = 8
 IDENTIFIERS: Final = (
     Field.MAIL,
@@ -101,8 +103,8 @@ class Asked:
     def word(self) -> str:
         return self.typed.word
 
-    def take(self, snapshot: Snapshot, step: Step) -> None:
-        """Expand the word in one more way."""
+    def take(self, snapshot: Snapshot, step: Step) -> bool:
+        """Expand the word in one more way; says whether there are more documents that may be meant."""
         mine, more = self.meant, _kept(snapshot, step, self.typed, self.meant.known)
         mine.tiers += more.tiers
         for word, (cost, how) in more.words.items():
@@ -110,6 +112,7 @@ class Asked:
         mine.phrases += more.phrases
         mine.pieces += more.pieces
         mine.known |= more.known
+        return bool(more.tiers)
 
     def weigh(self, total: int, *, searched: bool = False) -> None:
         """Bring the tiers in order and set what it costs to give the word up, in a register of so many documents;

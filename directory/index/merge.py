@@ -23,7 +23,9 @@ from pyroaring import BitMap
 from directory.index import layout
 from directory.index.layout import FIELD_NUMBER, GRAM_FIELDS, KIND_NUMBER, WORD_CLASSES
 from directory.index.lexicon import lexicon_keys
+from directory.index.postings import beginning_keys
 from directory.index.spool import Chunk, Column, Numbers, byte_order, merged, read_texts, write_texts
+from directory.index.values import split
 from directory.model import Kind
 from directory.query import Field
 
@@ -65,6 +67,8 @@ class MergeTerms:
         files["present"] = _dump(spooled, f"present-{self.field}", present)
         if self.field is Field.SN:
             files["beginnings"] = _dump(spooled, "beginnings-surname", beginning_pairs(layout.SURNAME, column))
+        if self.field is Field.GIVEN_NAME:
+            files["beginnings"] = _dump(spooled, "beginnings-given", given_pairs(column))
         if self.field in GRAM_FIELDS:
             grams = gram_pairs(self.field, _below(column, spooled.mailboxes))
             files["grams"] = _dump(spooled, f"grams-{self.field}", grams)
@@ -191,6 +195,15 @@ def beginning_pairs(word_class: str, column: Column) -> list[Pair]:
     """The beginnings of a class's words, or of family names, in key order."""
     found = _beginnings(column, layout.LONGEST_BEGINNING[word_class])
     return sorted((layout.beginning_key(word_class, text.decode()), _posting(ids)) for text, ids in found)
+
+
+def given_pairs(column: Column) -> list[Pair]:
+    """The beginnings of the words of given names, in key order."""
+    found: dict[bytes, list[Numbers]] = defaultdict(list)
+    for text, (at, end) in zip(column.texts, pairwise(column.bounds.tolist()), strict=True):
+        for key in {key for word in split(text.decode()) for key in beginning_keys(layout.GIVEN, word)}:
+            found[key].append(column.ids[at:end])
+    return sorted((key, _posting(np.concatenate(ids))) for key, ids in found.items())
 
 
 def _beginnings(column: Column, longest: int) -> Iterator[tuple[bytes, Numbers]]:

@@ -10,7 +10,16 @@ from pyroaring import BitMap
 
 from directory.index import layout, lexicon, slips
 from directory.index.layout import WORD_CLASSES, beginning_key
-from directory.index.meaning import BEGUN, BEGUN_AMISS, CLASS_OF, ELSEWHERE, PART_OF_NAME, Meant, cost_of_begun
+from directory.index.meaning import (
+    AMISS_ELSEWHERE,
+    BEGUN,
+    BEGUN_AMISS,
+    CLASS_OF,
+    ELSEWHERE,
+    PART_OF_NAME,
+    Meant,
+    cost_of_begun,
+)
 from directory.index.synonyms import CERTAIN, NOISE
 from directory.index.typed import Typed
 
@@ -20,7 +29,7 @@ if TYPE_CHECKING:
 _SHORTEST: Final = 3  # letters of a word that may be misspelt
 _SCANNED: Final = 400  # words taken for one beginning
 _CLASSES: Final = tuple(bytes([WORD_CLASSES[name]]) for name in ("name", "place", "profession", "structure"))
-_STEPS: Final = (2.4, 1.6, 1.1, 0.8, 0.4)
+_STEPS: Final = (2.3, 1.6, 1.0, 0.6, 0.4)
 
 
 def alike(snapshot: Snapshot, typed: Typed, known: bool) -> Meant:
@@ -35,7 +44,7 @@ def alike(snapshot: Snapshot, typed: Typed, known: bool) -> Meant:
     }
     for other in lexicon.sounding_like(snapshot, word):
         if other != word:
-            costs[other] = slips.SOUND if other not in costs else min(slips.SOUND_AND_LETTER, costs[other])
+            costs[other] = slips.same_sound(word, other)
     if typed.last:
         for other, cost in costs.items():
             if other.startswith(word):
@@ -94,7 +103,8 @@ def _add(snapshot: Snapshot, meant: Meant, costs: dict[str, float], how: str, kn
     for key, documents in snapshot.postings("words", keys):
         tiers[CLASS_OF[key[0]], _step(keys[key])].append(documents)
     for (name, cost), several in tiers.items():
-        meant.tier(cost + (ELSEWHERE[name] or PART_OF_NAME), f"{how} {name}", *several)
+        more = ELSEWHERE[name] + AMISS_ELSEWHERE if name != "name" else PART_OF_NAME
+        meant.tier(cost + more, f"{how} {name}", *several)
 
 
 def _step(cost: float) -> float:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from directory.index import layout
 from directory.index.layout import FIELD_NUMBER, GRAM_FIELDS, KIND_NUMBER
-from directory.index.values import words_of
+from directory.index.values import split, words_of
 from directory.model import Kind
 from directory.query import Field
 
@@ -23,6 +23,9 @@ def all_keys(kind: Kind, values: Mapping[Field, Sequence[str]]) -> set[PostingKe
         keys.update(("terms", layout.term_key(field, value)) for value in texts)
         if field is Field.SN:
             keys.update(("beginnings", key) for value in texts for key in beginning_keys(layout.SURNAME, value))
+        if field is Field.GIVEN_NAME:
+            given = {word for value in texts for word in split(value)}
+            keys.update(("beginnings", key) for word in given for key in beginning_keys(layout.GIVEN, word))
         if kind is Kind.MAILBOX and field in GRAM_FIELDS:
             for value in texts:
                 keys.update(("grams", key) for key in gram_keys(field, value))

@@ -8,16 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import repeat
 from typing import Final
 
 from directory.index import slips
 from directory.index.layout import FIELD_NUMBER, KIND_NUMBER, VALUE, VALUES_AT
 from directory.index.meaning import (
+    AMISS_ELSEWHERE,
     BEGUN_AMISS,
     ELSEWHERE,
     IDENTIFIERS,
     INITIAL,
     JOINED,
+    MOST_INITIALS,
     SHORTEST_BEGUN_ELSEWHERE,
     SYNONYM,
     Asked,
@@ -31,7 +34,7 @@ from directory.model import Kind
 from directory.query import Field
 
 _UNASKED_NAMES: Final = 1.0  # all names: the query says only where or what
-UNASKED_FAMILY: Final = 0.5  # a family name of which nothing was asked, or another word of it
+UNASKED_FAMILY: Final = 0.45  # a family name of which nothing was asked, or another word of it
 UNASKED_GIVEN: Final = 0.25
 _UNASKED_PARTICLE: Final = 0.05
 _UNASKED_LABEL: Final = 0.12  # a word of a structure's name
@@ -170,17 +173,17 @@ def _on_name(names: Names, one: Asked) -> tuple[float, str, tuple[str, ...]]:
             # The other half of what was typed as two words may have been laid on it already.
             if meanings.get(word) == (JOINED, "joined"):
                 best = (JOINED if word in names.left else 0.0, f"joined {word}", (word,))
-    if best[0] > INITIAL and len(typed) == 2:
+    if best[0] > INITIAL and 2 <= len(typed) <= MOST_INITIALS:
         best = _initials(names, typed) or best
     return best
 
 
 def _initials(names: Names, typed: str) -> tuple[float, str, tuple[str, ...]] | None:
-    """Two letters for the two words of a given name: JP."""
-    given = [word for word in names.given if word in names.left]
-    if len(given) >= 2 and given[0][0] == typed[0] and given[1][0] == typed[1]:
-        return INITIAL, f"initials of {given[0]} {given[1]}", tuple(given[:2])
-    return None
+    """The first letters of a double given name: JP."""
+    given = [word for word in names.given if word in names.left][: len(typed)]
+    if "".join(word[0] for word in given) != typed:
+        return None
+    return INITIAL, f"initials of {' '.join(given)}", tuple(given)
 
 
 def _amiss(one: Asked, word: str) -> tuple[float, str] | None:
@@ -248,8 +251,8 @@ def _in_trades(parts: list[str], one: Asked, _: Collection[str]) -> tuple[float,
     best: tuple[float, str] | None = None
     for word in words:
         meant = one.meant.words.get(word)
-        if meant is not None and (meant[0] > 0 or len(one.word) >= 3):
-            cost, how = meant
+        if meant is not None and (meant[0] > 0 or one.word in EVERYDAY):
+            cost, how = _not_a_name(*meant)
         elif trade and word.startswith(one.word):
             cost, how = cost_of_begun_trade(one.typed), "begins"
         else:
@@ -282,7 +285,7 @@ def _in_words(words: Collection[str], one: Asked) -> tuple[float, str] | None:
     for word in words:
         meant = one.meant.words.get(word)
         if meant is not None:
-            cost, how = meant
+            cost, how = _not_a_name(*meant)
         elif begun and word.startswith(typed):
             cost, how = cost_of_begun(one.typed, word, known=one.meant.known), "begins"
         else:
@@ -290,6 +293,11 @@ def _in_words(words: Collection[str], one: Asked) -> tuple[float, str] | None:
         if best is None or cost < best[0]:
             best = cost, f"{how} {word}"
     return best
+
+
+def _not_a_name(cost: float, how: str) -> tuple[float, str]:
+    """The cost of a word in another class than names."""
+    return (cost if how in ("exact", "synonym") else cost + AMISS_ELSEWHERE), how
 
 
 def _in_identifiers(parts: list[str], one: Asked) -> tuple[float, str] | None:
@@ -304,9 +312,10 @@ def _in_identifiers(parts: list[str], one: Asked) -> tuple[float, str] | None:
             elif one.typed.address and typed in value:
                 best = best or (0.75, f"part of {on}")
     if best is None and not one.typed.address:
+        begun = one.typed.last and len(typed) >= SHORTEST_BEGUN_ELSEWHERE
         locals_ = {word for value in parts[_MAIL].split(VALUE) for word in split(value.partition("@")[0])}
         if typed in locals_:
             best = ELSEWHERE["identifier"], "exact address"
-        elif one.typed.last and any(word.startswith(typed) for word in locals_):
+        elif begun and any(map(str.startswith, locals_, repeat(typed))):
             best = 0.9, "begins address"
     return best

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -45,7 +46,9 @@ _DOUBLES: Final = 12  # mailboxes of one set whose holders are looked for
 _THRESHOLD: Final = 0.4  # what is left of a full score at least
 _WORSE: Final = 1.7  # how much dearer than the best a match may be
 _PAGE: Final = 10  # good matches that are enough for anybody
-_CLEAN: Final = 0.85  # no misspelt word comes before documents that cost no more
+_CLEAN: Final = 0.5  # no misspelt word comes before documents that cost no more
+_ALIKE: Final = 3  # matches of one name among guesses, until others have had their turn
+_SHORT: Final = 3  # letters of words that are not taken for misspelt ones while others begin so
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +60,7 @@ class Stage:
     all_words: bool = True
 
 
-_STAGES: Final = (Stage(alike), Stage(begun_amiss, 1.0), Stage(two_edits, 1.9, all_words=False))
+_STAGES: Final = (Stage(alike), Stage(begun_amiss, 1.0), Stage(two_edits, 2.1, all_words=False))
 
 
 def search(snapshot: Snapshot, query: TextQuery) -> Page:
@@ -73,6 +76,7 @@ def search(snapshot: Snapshot, query: TextQuery) -> Page:
 class _Found:
     number: int
     laid: Laid
+    name: str
 
     @property
     def cost(self) -> float:
@@ -106,16 +110,18 @@ class _Search:
         for stage in _STAGES:
             if self._best() <= stage.unless:
                 return
-            for one in self._asked:
-                one.take(self._snapshot, stage.step)
-            self._collect(all_words=stage.all_words)
+            more = [one.take(self._snapshot, stage.step) for one in self._asked]
+            if any(more) or not stage.all_words:
+                self._collect(all_words=stage.all_words)
 
     def _best(self) -> float:
         """The cost of the best document found so far."""
         return min((found.cost for found in self._found.values()), default=math.inf)
 
     def _is_full(self) -> bool:
-        good = sum(found.cost <= _CLEAN for found in self._found.values())
+        """Whether the page is full of documents that no misspelt word comes before."""
+        short = all(len(one.word) <= _SHORT for one in self._asked)
+        good = sum(short or found.cost <= _CLEAN for found in self._found.values())
         return good >= min(self._query.limit, _PAGE)
 
     def _collect(self, *, all_words: bool = True) -> None:
@@ -162,7 +168,7 @@ class _Search:
         laid = lay(parts, self._asked, explain=self._query.explain)
         known = self._found.get(number)
         if known is None or laid.cost < known.cost:
-            self._found[number] = _Found(number, laid)
+            self._found[number] = _Found(number, laid, parts[_FAMILY_AT] + parts[_GIVEN_AT])
         return laid.cost
 
     def _holder(self, mailbox: int, parts: list[str]) -> int:
@@ -193,7 +199,7 @@ class _Search:
         kept = [found for found in self._found.values() if found.cost <= min(dearest, full * (1 - _THRESHOLD))]
         kept.sort(key=self._order(kept))
         return Page(
-            matches=tuple(self._match(found, full) for found in kept[: self._query.limit]),
+            matches=tuple(self._match(found, full) for found in _in_turn(kept)[: self._query.limit]),
             complete=len(kept) <= self._query.limit,
             state=self._snapshot.state,
             steps=(*map(_described, self._asked), *self._sets) if self._query.explain else (),
@@ -214,6 +220,19 @@ class _Search:
         )
 
 
+def _in_turn(kept: Sequence[_Found]) -> list[_Found]:
+    """Matches in their order; but where names are guessed, those that many bear leave room for others."""
+    seen: Counter[str] = Counter()
+    first: list[_Found] = []
+    later: list[_Found] = []
+    for found in kept:
+        seen[found.name] += 1
+        (later if found.cost > _CLEAN and seen[found.name] > _ALIKE else first).append(found)
+    return first + later
+
+
+_FAMILY_AT: Final = VALUES_AT + FIELD_NUMBER[Field.SN]
+_GIVEN_AT: Final = VALUES_AT + FIELD_NUMBER[Field.GIVEN_NAME]
 _HOLDERS: Final = (
     (VALUES_AT + FIELD_NUMBER[Field.NATIONAL_ID], Field.NATIONAL_ID, Kind.PRACTITIONER),
     (VALUES_AT + FIELD_NUMBER[Field.KEY], Field.KEY, Kind.ORGANIZATION),

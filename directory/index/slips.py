@@ -10,9 +10,9 @@ from typing import Final
 
 from rapidfuzz.distance import OSA
 
-SOUND: Final = 0.8  # another spelling of the same sound, whatever its letters
-SOUND_AND_LETTER: Final = 0.45  # another spelling of the same sound, but for one letter the same
-_LETTER: Final = 1.2  # one letter amiss
+_SAME_SOUND: Final = 0.45  # another spelling of the same sound
+_SPELT: Final = 0.15  # more, per letter that is another
+_LETTER: Final = 1.15  # one letter amiss
 _FEW: Final = {1: 1.0, 2: 1.0, 3: 0.6, 4: 0.2}  # more, when there are few letters
 _FIRST: Final = 0.5  # more, when it is the first one
 _DOUBLED: Final = -0.3  # a letter doubled, or not
@@ -33,6 +33,11 @@ def _neighbours() -> frozenset[str]:
 
 
 NEIGHBOURS: Final = _neighbours()
+
+
+def same_sound(typed: str, word: str) -> float:
+    """The cost of two words that sound the same."""
+    return _SAME_SOUND + _SPELT * min(OSA.distance(typed, word), 5) + _FEW.get(len(typed), 0.0)
 
 
 def one_letter(typed: str, word: str) -> float:

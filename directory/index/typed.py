@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Final
 
@@ -21,11 +21,12 @@ _NUMBERED: Final = 9  # digits of the identifiers that are printed in groups
 
 @dataclass(frozen=True, slots=True)
 class Typed:
-    """A folded word. The last one may still be being typed; an article (d', l') is no initial; an address, or a part
-    of one, is looked for as it stands."""
+    """A folded word. The last one may still be being typed, alone or following others; an article (d', l') is no
+    initial; an address, or a part of one, is looked for as it stands."""
 
     word: str
     last: bool = False
+    follows: bool = False
     article: bool = False
     address: bool = False
 
@@ -34,7 +35,7 @@ def typed_words(query: str) -> list[Typed]:
     """The words of a query, in order."""
     found = list(islice(_pieces(text.fold(query)), _WORDS))
     if found and not query[-1:].isspace():
-        found[-1] = Typed(found[-1].word, last=True, article=found[-1].article, address=found[-1].address)
+        found[-1] = replace(found[-1], last=True, follows=len(found) > 1)
     return found
 
 
