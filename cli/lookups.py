@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import orjson
@@ -51,13 +52,23 @@ def search(
         print_json(answer)
         return
     for step in page.steps:
-        print("· " + "  ".join(f"{name}={value}" for name, value in step.items()))
+        print(f"· {_step(step)}")
     table(["score", "kind", "name", "profession", "place", "mailbox"], [_row(match) for match in matches])
     for match in matches if explain else ():
-        print(f"{_row(match)[2]}: " + "  ".join(f"{name}={value}" for name, value in match.get("why", {}).items()))
+        print(
+            f"{match['score']} {_row(match)[2]}: " + "; ".join(f"{part}: {how}" for part, how in match["why"].items())
+        )
     if not page.complete:
         print("… and more: give another word, or --limit")
     raise typer.Exit(0 if matches else 1)
+
+
+def _step(step: Mapping[str, Any]) -> str:
+    """One step of a search: what a word may stand for, at which cost; or which documents were read."""
+    if step["step"] == "expand":
+        tiers = ", ".join(f"{tier['how']} {tier['cost']:.2f} ({tier['documents']:,})" for tier in step["tiers"])
+        return f"{step['word']} (weight {step['weight']:.2f}): {tiers or 'nobody'}"
+    return f"cost {step['cost']:.2f}: {step['documents']:,} documents, {step['scored']} scored"
 
 
 def _row(match: dict[str, Any]) -> list[object]:

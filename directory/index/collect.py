@@ -15,7 +15,7 @@ from typing import Final, NamedTuple
 
 from pyroaring import BitMap
 
-from directory.index.meaning import LIGHT, Asked, Tier
+from directory.index.meaning import GIVEN_UP, LIGHT, Asked, Tier
 
 _STEPS: Final = 400  # intersections of large sets made for one query
 _SMALL: Final = 4096  # documents of a set that is split into all tiers at once
@@ -23,13 +23,14 @@ _CHECK_EVERY: Final = 64
 
 
 class Path(NamedTuple):
-    """Documents that match some words, and what they cost so far and at least; `tier` is the next one to intersect
-    with, of the word at `depth`."""
+    """Documents that match the words before `depth`, what they cost so far and at least, and whether any of the words
+    fits them; `tier` is the next one to intersect with."""
 
     cost: float
     turn: int  # of equal cost, the deeper and newer ones first
     depth: int
     tier: int
+    fits: bool
     within: BitMap
 
 
@@ -44,7 +45,7 @@ def likely(
         return
     # What the words that are still to come cost at least.
     rest = [*accumulate((several[0].cost for several in reversed(tiers)), initial=0.0)][::-1]
-    paths = [Path(rest[0], 0, 0, 0, allowed)]
+    paths = [Path(rest[0], 0, 0, 0, False, allowed)]
     for turn in range(1, _STEPS):
         if not paths:
             return
@@ -52,32 +53,35 @@ def likely(
             check_time()
         path = heapq.heappop(paths)
         if path.depth == len(tiers):
-            if path.within is not allowed:
+            if path.fits:
                 yield path.cost, path.within
         elif len(path.within) <= _SMALL:
-            for cost, found in _split(path, tiers[path.depth]):
-                if cost <= ceiling:
-                    heapq.heappush(paths, Path(cost, -turn, path.depth + 1, 0, found))
+            _push(paths, _split(path, tiers[path.depth], turn), ceiling)
         else:
-            for other in _next(path, tiers[path.depth], turn):
-                if other.cost <= ceiling:
-                    heapq.heappush(paths, other)
+            _push(paths, _next(path, tiers[path.depth], turn), ceiling)
+
+
+def _push(paths: list[Path], more: Iterator[Path], ceiling: float) -> None:
+    for path in more:
+        if path.cost <= ceiling:
+            heapq.heappush(paths, path)
 
 
 def _tiers(one: Asked, allowed: BitMap, *, all_words: bool) -> list[Tier]:
     if all_words and one.weight > LIGHT:
         return one.meant.tiers
-    tiers = [tier for tier in one.meant.tiers if tier.cost < one.weight]
-    return [*tiers, Tier(one.weight, "given up", allowed)]
+    tiers = [tier for tier in one.meant.tiers if tier.cost <= one.weight]
+    return [*tiers, Tier(one.weight, GIVEN_UP, allowed)]
 
 
-def _split(path: Path, tiers: Sequence[Tier]) -> Iterator[tuple[float, BitMap]]:
+def _split(path: Path, tiers: Sequence[Tier], turn: int) -> Iterator[Path]:
     """A small set, split by the cheapest tier of each document."""
-    left, least = path.within, tiers[0].cost
+    cost, _, depth, _, fits, left = path
+    least = tiers[0].cost
     for tier in tiers:
         found = left & tier.documents
         if found:
-            yield path.cost - least + tier.cost, found
+            yield Path(cost - least + tier.cost, -turn, depth + 1, 0, fits or tier.how != GIVEN_UP, found)
             left = left - found
             if not left:
                 return
@@ -85,10 +89,11 @@ def _split(path: Path, tiers: Sequence[Tier]) -> Iterator[tuple[float, BitMap]]:
 
 def _next(path: Path, tiers: Sequence[Tier], turn: int) -> Iterator[Path]:
     """A large set, intersected with one tier; the other tiers wait for their turn."""
-    cost, _, depth, at, within = path
+    cost, _, depth, at, fits, within = path
+    tier = tiers[at]
     if at + 1 < len(tiers):
-        yield Path(cost - tiers[at].cost + tiers[at + 1].cost, turn, depth, at + 1, within)
+        yield Path(cost - tier.cost + tiers[at + 1].cost, turn, depth, at + 1, fits, within)
     # All documents are allowed to begin with.
-    found = within if tiers[at].documents is within else within & tiers[at].documents
+    found = within if tier.documents is within else within & tier.documents
     if found:
-        yield Path(cost, -turn, depth + 1, 0, found)
+        yield Path(cost, -turn, depth + 1, 0, fits or tier.how != GIVEN_UP, found)

@@ -131,8 +131,7 @@ def beginnings_amiss(typed: str, size: int) -> set[str]:
         before, after = typed[:at], typed[at + 1 :]
         found.add(before + after)  # one too many
         found.update(before + letter + after for letter in _LETTERS)
-        if at:
-            found.update(before + letter + typed[at:] for letter in _LETTERS)  # one missing
+        found.update(before + letter + typed[at:] for letter in _LETTERS)  # one missing
         if after:
             found.add(before + after[0] + typed[at] + after[1:])
     if len(typed) > size:

@@ -49,6 +49,7 @@ IDENTIFIERS: Final = (
 CLASS_OF: Final = {number: name for name, number in WORD_CLASSES.items()}
 """Word classes by the first byte of their keys."""
 
+GIVEN_UP: Final = "given up"
 LIGHT: Final = 1.0  # a word that fits nobody at all, or a letter
 _HEAVIEST: Final = 9.0
 _LIGHTEST: Final = 0.3

@@ -17,6 +17,7 @@ from directory.index.meaning import (
     AMISS_ELSEWHERE,
     BEGUN_AMISS,
     ELSEWHERE,
+    GIVEN_UP,
     IDENTIFIERS,
     INITIAL,
     JOINED,
@@ -135,7 +136,7 @@ def _lay_word(parts: list[str], names: Names, one: Asked, typed: Collection[str]
         if elsewhere is not None:
             cost, how, name = *elsewhere, ()
     if cost > one.weight:
-        return one.weight, "given up"
+        return one.weight, GIVEN_UP
     for word in name:
         if word in names.left:
             names.left.remove(word)
@@ -144,7 +145,7 @@ def _lay_word(parts: list[str], names: Names, one: Asked, typed: Collection[str]
 
 def _on_name(names: Names, one: Asked) -> tuple[float, str, tuple[str, ...]]:
     """The name that costs least: cost, how, and the words of it that are answered."""
-    best: tuple[float, str, tuple[str, ...]] = (one.weight, "given up", ())
+    best: tuple[float, str, tuple[str, ...]] = (one.weight, GIVEN_UP, ())
     meanings, typed = one.meant.words, one.word
     for word in names.left:
         meant = meanings.get(word)

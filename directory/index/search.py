@@ -269,8 +269,10 @@ def _kind(kind: Kind) -> bytes:
 
 
 def _described(asked: Asked) -> dict[str, Any]:
-    tiers = {f"{tier.how} ({tier.cost:.2f})": len(tier.documents) for tier in asked.meant.tiers}
-    return _step("expand", word=asked.word, weight=round(asked.weight, 2), **tiers)
+    tiers = [
+        {"cost": round(tier.cost, 2), "how": tier.how, "documents": len(tier.documents)} for tier in asked.meant.tiers
+    ]
+    return _step("expand", word=asked.word, weight=round(asked.weight, 2), tiers=tiers)
 
 
 def _step(name: str, **what: Any) -> dict[str, Any]:
