@@ -141,7 +141,7 @@ def _add_begun(snapshot: Snapshot, meant: Meant, typed: Typed) -> None:
         cost = INITIAL + _AFTER  # rather an initial of the given name than the beginning of a family name
     if not word.isdigit():
         meant.tier(cost, "begins surname", _beginning(snapshot, layout.SURNAME, word))
-        meant.tier(cost + PART_OF_NAME, "begins name", _beginning(snapshot, "name", word))
+        meant.tier(cost + _AFTER, "begins name", _beginning(snapshot, "name", word))
     if len(word) < SHORTEST_BEGUN_ELSEWHERE:
         return
     if is_trade(word):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from itertools import islice
 from typing import TYPE_CHECKING, Final
@@ -16,7 +17,6 @@ from directory.index.meaning import (
     BEGUN_AMISS,
     CLASS_OF,
     ELSEWHERE,
-    PART_OF_NAME,
     Meant,
     cost_of_begun,
 )
@@ -29,7 +29,10 @@ if TYPE_CHECKING:
 _SHORTEST: Final = 3  # letters of a word that may be misspelt
 _SCANNED: Final = 400  # words taken for one beginning
 _CLASSES: Final = tuple(bytes([WORD_CLASSES[name]]) for name in ("name", "place", "profession", "structure"))
-_STEPS: Final = (2.3, 1.6, 1.0, 0.6, 0.4)
+_STEPS: Final = (2.2, 1.9, 1.6, 1.3, 1.0, 0.7, 0.4)
+_LEAST: Final = 0.35  # what taking a word for another one costs at least
+_RARE: Final = 0.25
+_PER_BEARERS: Final = 0.05
 
 
 def alike(snapshot: Snapshot, typed: Typed, known: bool) -> Meant:
@@ -91,20 +94,29 @@ def _may_be_misspelt(typed: Typed) -> bool:
 
 def _add(snapshot: Snapshot, meant: Meant, costs: dict[str, float], how: str, known: bool) -> None:
     """Add words at their costs: their documents, in a few tiers, each at its least cost."""
-    keys = {}
     # What is somebody's name is seldom a misspelt trade.
     classes = _CLASSES[:2] if known else _CLASSES
-    for word, cost in costs.items():
+    keys = {word_class + word.encode(): word for word in costs for word_class in classes}
+    found = [(key[0], keys[key], documents) for key, documents in snapshot.postings("words", keys)]
+    bearers: dict[str, int] = {}
+    for _, word, documents in found:
+        bearers[word] = max(bearers.get(word, 0), len(documents))
+    weighed = {word: max(costs[word] + _rarity(count), _LEAST) for word, count in bearers.items()}
+    for word, cost in weighed.items():
         meant.word(word, cost, how)
-        encoded = word.encode()
-        for word_class in classes:
-            keys[word_class + encoded] = cost
-    tiers: dict[tuple[str, float], list[BitMap]] = defaultdict(list)
-    for key, documents in snapshot.postings("words", keys):
-        tiers[CLASS_OF[key[0]], _step(keys[key])].append(documents)
-    for (name, cost), several in tiers.items():
-        more = ELSEWHERE[name] + AMISS_ELSEWHERE if name != "name" else PART_OF_NAME
+    tiers: dict[tuple[int, float], list[BitMap]] = defaultdict(list)
+    for word_class, word, documents in found:
+        tiers[word_class, _step(weighed[word])].append(documents)
+    for (word_class, cost), several in tiers.items():
+        name = CLASS_OF[word_class]
+        more = ELSEWHERE[name] + AMISS_ELSEWHERE if name != "name" else 0.0
         meant.tier(cost + more, f"{how} {name}", *several)
+
+
+def _rarity(bearers: int) -> float:
+    """What it costs more, or less, to take a word for a rare one, or a common one: whoever mistypes a name is looking
+    for a MARTIN more often than for a MATRIN."""
+    return _RARE - _PER_BEARERS * math.log(1 + bearers)
 
 
 def _step(cost: float) -> float:

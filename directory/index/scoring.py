@@ -35,7 +35,8 @@ from directory.model import Kind
 from directory.query import Field
 
 _UNASKED_NAMES: Final = 1.0  # all names: the query says only where or what
-UNASKED_FAMILY: Final = 0.45  # a family name of which nothing was asked, or another word of it
+UNASKED_FAMILY: Final = 0.5  # a family name of which nothing was asked, or another word of it
+_ONLY_GIVEN: Final = 0.3  # more, when several given names were asked for: nobody does so without the family name
 UNASKED_GIVEN: Final = 0.25
 _UNASKED_PARTICLE: Final = 0.05
 _UNASKED_LABEL: Final = 0.12  # a word of a structure's name
@@ -85,7 +86,9 @@ class Names:
         names = len(self.family) + len(self.given)
         if len(self.left) == names:
             return _UNASKED_NAMES
-        return _unasked(self.family, self.left, UNASKED_FAMILY) + _unasked(self.given, self.left, UNASKED_GIVEN)
+        cost = _unasked(self.family, self.left, UNASKED_FAMILY) + _unasked(self.given, self.left, UNASKED_GIVEN)
+        only_given = len(self.left) < names - 1 and all(word in self.left for word in self.family)
+        return cost + _ONLY_GIVEN if only_given else cost
 
 
 def _unasked(names: list[str], left: list[str], cost: float) -> float:

@@ -47,6 +47,7 @@ _THRESHOLD: Final = 0.4  # what is left of a full score at least
 _WORSE: Final = 1.7  # how much dearer than the best a match may be
 _PAGE: Final = 10  # good matches that are enough for anybody
 _CLEAN: Final = 0.5  # no misspelt word comes before documents that cost no more
+_GUESS: Final = 0.3  # what costs more does not fit to the letter
 _ALIKE: Final = 3  # matches of one name among guesses, until others have had their turn
 _SHORT: Final = 3  # letters of words that are not taken for misspelt ones while others begin so
 
@@ -227,7 +228,7 @@ def _in_turn(kept: Sequence[_Found]) -> list[_Found]:
     later: list[_Found] = []
     for found in kept:
         seen[found.name] += 1
-        (later if found.cost > _CLEAN and seen[found.name] > _ALIKE else first).append(found)
+        (later if found.cost > _GUESS and seen[found.name] > _ALIKE else first).append(found)
     return first + later
 
 

@@ -10,8 +10,8 @@ from typing import Final
 
 from rapidfuzz.distance import OSA
 
-_SAME_SOUND: Final = 0.45  # another spelling of the same sound
-_SPELT: Final = 0.15  # more, per letter that is another
+_SAME_SOUND: Final = 0.42  # another spelling of the same sound
+_SPELT: Final = 0.18  # more, per letter that is another
 _LETTER: Final = 1.15  # one letter amiss
 _FEW: Final = {1: 1.0, 2: 1.0, 3: 0.6, 4: 0.2}  # more, when there are few letters
 _FIRST: Final = 0.5  # more, when it is the first one
@@ -37,7 +37,7 @@ NEIGHBOURS: Final = _neighbours()
 
 def same_sound(typed: str, word: str) -> float:
     """The cost of two words that sound the same."""
-    return _SAME_SOUND + _SPELT * min(OSA.distance(typed, word), 5) + _FEW.get(len(typed), 0.0)
+    return _SAME_SOUND + _SPELT * min(OSA.distance(typed, word), 5) + _FEW.get(len(typed), 0.0) / 2
 
 
 def one_letter(typed: str, word: str) -> float:
