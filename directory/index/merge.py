@@ -47,7 +47,7 @@ class Spooled:
 
 
 Merge = Callable[[Spooled], dict[str, Path]]
-"""Leaves one file of sorted pairs per database that it returns; databases are filled in the order of the tasks."""
+"""Leaves one file of sorted pairs per database that it returns."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,10 +143,11 @@ class MergeIds:
         return {"ids": _dump(spooled, "ids", pairs)}
 
 
-def tasks() -> list[Merge]:
-    """Every merge, in the order in which their databases are filled; words first, which the lexicon waits for."""
-    words: list[Merge] = [MergeWords(word_class) for word_class in sorted(WORD_CLASSES, key=WORD_CLASSES.__getitem__)]
-    return [*words, *map(MergeTerms, layout.FIELDS), MergeIds(), MergeKinds()]
+# Words first, which the lexicon needs, and the class with the most of them before the others.
+WORDS: Final = tuple(
+    MergeWords(word_class) for word_class in ("structure", "name", "identifier", "place", "profession")
+)
+OTHERS: Final[tuple[Merge, ...]] = (MergeLexicon(), *map(MergeTerms, layout.FIELDS), MergeIds(), MergeKinds())
 
 
 def run(task: tuple[Merge, Spooled]) -> dict[str, Path]:

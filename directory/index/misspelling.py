@@ -35,6 +35,14 @@ _RARE: Final = 0.25
 _PER_BEARERS: Final = 0.05
 
 
+def heard(snapshot: Snapshot, typed: Typed, known: bool) -> Meant:
+    """The words that sound so."""
+    meant = Meant()
+    if _may_be_misspelt(typed):
+        _add(snapshot, meant, _sounding(snapshot, typed.word), "alike", known)
+    return meant
+
+
 def alike(snapshot: Snapshot, typed: Typed, known: bool) -> Meant:
     """The words that sound so, or are one edit away."""
     meant, word = Meant(), typed.word
@@ -45,15 +53,19 @@ def alike(snapshot: Snapshot, typed: Typed, known: bool) -> Meant:
         for other in lexicon.one_edit_away(snapshot, word)
         if other != word and other not in NOISE
     }
-    for other in lexicon.sounding_like(snapshot, word):
-        if other != word:
-            costs[other] = slips.same_sound(word, other)
+    costs |= _sounding(snapshot, word)
     if typed.last:
         for other, cost in costs.items():
             if other.startswith(word):
                 costs[other] = min(cost, cost_of_begun(typed, other, known=known))
     _add(snapshot, meant, costs, "alike", known)
     return meant
+
+
+def _sounding(snapshot: Snapshot, word: str) -> dict[str, float]:
+    found = lexicon.sounding_like(snapshot, word)
+    found.discard(word)
+    return {other: slips.same_sound(word, other) for other in found}
 
 
 def begun_amiss(snapshot: Snapshot, typed: Typed, known: bool) -> Meant:

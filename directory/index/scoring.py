@@ -57,9 +57,12 @@ _CITY, _ORGANIZATION, _MAIL = _AT[Field.CITY], _AT[Field.ORGANIZATION], _AT[Fiel
 
 @dataclass(slots=True)
 class Laid:
-    """The words of a query laid on a document: what it costs in all, and, when asked for, each part."""
+    """The words of a query laid on a document: what it costs in all, the words that fit nothing to the letter, whether
+    the query is the whole name, and, when asked for, each part of the cost."""
 
     cost: float = 0.0
+    misfits: list[Asked] = field(default_factory=list)
+    whole: bool = False
     why: dict[str, str | float] = field(default_factory=dict)
 
 
@@ -77,6 +80,11 @@ class Names:
             self.family = [*words_in(parts, (_FAMILY,))]
             self.given = [*words_in(parts, (_GIVEN,))]
         self.left = self.family + self.given
+
+    def whole(self) -> bool:
+        """Whether the whole family name was asked for, and the whole given name or none of it."""
+        given = sum(word in self.left for word in self.given)
+        return given in (0, len(self.given)) and all(word not in self.left for word in self.family)
 
     def unasked(self) -> float:
         """What the names cost that nobody asked for."""
@@ -109,23 +117,26 @@ def words_in(parts: list[str], fields: Sequence[int]) -> Iterator[str]:
 def lay(parts: list[str], asked: Sequence[Asked], *, explain: bool = False) -> Laid:
     """Lay a query on a document, given by the parts of its values record."""
     names, laid = Names(parts), Laid()
-    exact: set[str] = set()
+    others: list[Asked] = []
     for one in asked:
         if one.word in names.left:
             names.left.remove(one.word)
-            exact.add(one.word)
             if explain:
                 laid.why[one.word] = f"exact name {one.word}, 0.00"
-    if len(exact) < len(asked):
+        else:
+            others.append(one)
+    if others:
         typed = {word for one in asked for word in (one.word, *EVERYDAY.get(one.word, ()))}
-        for one in asked:
-            if one.word not in exact:
-                cost, how = _lay_word(parts, names, one, typed)
-                laid.cost += cost
-                if explain:
-                    laid.why[one.word] = f"{how}, {cost:.2f}"
+        for one in others:
+            cost, how = _lay_word(parts, names, one, typed)
+            laid.cost += cost
+            if cost > SYNONYM + ELSEWHERE["place"]:
+                laid.misfits.append(one)
+            if explain:
+                laid.why[one.word] = f"{how}, {cost:.2f}"
     unasked = names.unasked()
     laid.cost += unasked
+    laid.whole = not laid.misfits and names.whole()
     if explain:
         laid.why["names not asked for"] = round(unasked, 2)
     return laid

@@ -31,7 +31,7 @@ from directory.index.evaluate import Evaluation
 from directory.index.expansion import expand
 from directory.index.layout import FIELD_NUMBER, KIND_NUMBER, VALUES_AT
 from directory.index.meaning import Asked, Step
-from directory.index.misspelling import alike, begun_amiss, two_edits
+from directory.index.misspelling import alike, begun_amiss, heard, two_edits
 from directory.index.scoring import Laid, lay
 from directory.index.typed import typed_words
 from directory.model import Kind
@@ -54,14 +54,15 @@ _SHORT: Final = 3  # letters of words that are not taken for misspelt ones while
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """A way to look further, unless there is a document that costs no more than so much."""
+    """A way to look further for words that fit nothing to the letter, unless there is a document that costs no more
+    than so much."""
 
     step: Step
-    unless: float = -1.0
+    unless: float
     all_words: bool = True
 
 
-_STAGES: Final = (Stage(alike), Stage(begun_amiss, 1.0), Stage(two_edits, 2.1, all_words=False))
+_STAGES: Final = (Stage(begun_amiss, 1.0), Stage(two_edits, 2.1, all_words=False))
 
 
 def search(snapshot: Snapshot, query: TextQuery) -> Page:
@@ -108,16 +109,22 @@ class _Search:
     # -- collect and score ---------------------------------------------------------------------------------------------
 
     def _widen(self) -> None:
+        best = self._best()
+        # Somebody has the very name that was typed: others may sound so, but nobody's name was mistyped.
+        self._expand(self._asked, heard if best and best.laid.whole else alike)
         for stage in _STAGES:
-            if self._best() <= stage.unless:
+            best = self._best()
+            if best and best.cost <= stage.unless:
                 return
-            more = [one.take(self._snapshot, stage.step) for one in self._asked]
-            if any(more) or not stage.all_words:
-                self._collect(all_words=stage.all_words)
+            self._expand(best.laid.misfits if best else self._asked, stage.step, all_words=stage.all_words)
 
-    def _best(self) -> float:
-        """The cost of the best document found so far."""
-        return min((found.cost for found in self._found.values()), default=math.inf)
+    def _expand(self, words: Sequence[Asked], step: Step, *, all_words: bool = True) -> None:
+        more = [one.take(self._snapshot, step) for one in words]
+        if any(more) or not all_words:
+            self._collect(all_words=all_words)
+
+    def _best(self) -> _Found | None:
+        return min(self._found.values(), key=_cost, default=None)
 
     def _is_full(self) -> bool:
         """Whether the page is full of documents that no misspelt word comes before."""
@@ -134,7 +141,8 @@ class _Search:
         left = max(_MOST, 3 * self._query.limit)
         ceiling = self._full() * (1 - _THRESHOLD)
         for cost, documents in likely(self._asked, self._allowed, ceiling, self._check_time, all_words=all_words):
-            if left <= 0 or cost > self._best() + _WORSE or self._are_enough(cost):
+            best = self._best()
+            if left <= 0 or (best and cost > best.cost + _WORSE) or self._are_enough(cost):
                 return
             scored = self._score(cost, documents, min(left, self._query.limit + _MORE))
             left -= scored
@@ -196,8 +204,9 @@ class _Search:
         return sum(one.weight for one in self._asked)
 
     def _cut(self) -> Page:
-        full, dearest = self._full(), self._best() + _WORSE
-        kept = [found for found in self._found.values() if found.cost <= min(dearest, full * (1 - _THRESHOLD))]
+        full, best = self._full(), self._best()
+        dearest = min(full * (1 - _THRESHOLD), best.cost + _WORSE if best else math.inf)
+        kept = [found for found in self._found.values() if found.cost <= dearest]
         kept.sort(key=self._order(kept))
         return Page(
             matches=tuple(self._match(found, full) for found in _in_turn(kept)[: self._query.limit]),
@@ -219,6 +228,10 @@ class _Search:
             score=max(0.0, 1 - found.cost / full),
             why=found.laid.why if self._query.explain else None,
         )
+
+
+def _cost(found: _Found) -> float:
+    return found.laid.cost
 
 
 def _in_turn(kept: Sequence[_Found]) -> list[_Found]:
