@@ -47,6 +47,7 @@ _THRESHOLD: Final = 0.4  # what is left of a full score at least
 _WORSE: Final = 1.7  # how much dearer than the best a match may be
 _PAGE: Final = 10  # good matches that are enough for anybody
 _CLEAN: Final = 0.5  # no misspelt word comes before documents that cost no more
+_LIKELY: Final = 0.8  # a document that costs no more may well be meant
 _GUESS: Final = 0.3  # what costs more does not fit to the letter
 _ALIKE: Final = 3  # matches of one name among guesses, until others have had their turn
 _SHORT: Final = 3  # letters of words that are not taken for misspelt ones while others begin so
@@ -109,17 +110,26 @@ class _Search:
     # -- collect and score ---------------------------------------------------------------------------------------------
 
     def _widen(self) -> None:
-        best = self._best()
-        # Somebody has the very name that was typed: others may sound so, but nobody's name was mistyped.
-        self._expand(self._asked, heard if best and best.laid.whole else alike)
+        wrong = self._maybe_wrong()
+        self._expand([(one, alike if one in wrong else heard) for one in self._asked])
         for stage in _STAGES:
             best = self._best()
             if best and best.cost <= stage.unless:
                 return
-            self._expand(best.laid.misfits if best else self._asked, stage.step, all_words=stage.all_words)
+            words = best.laid.misfits if best else self._asked
+            self._expand([(one, stage.step) for one in words], all_words=stage.all_words)
 
-    def _expand(self, words: Sequence[Asked], step: Step, *, all_words: bool = True) -> None:
-        more = [one.take(self._snapshot, step) for one in words]
+    def _maybe_wrong(self) -> Sequence[Asked]:
+        """The words that may be mistyped; the others may still be heard of and never seen in writing."""
+        best = self._best()
+        if best is None or best.cost > _LIKELY:
+            return self._asked
+        if best.laid.whole:
+            return ()  # somebody has the very name that was typed
+        return best.laid.misfits or self._asked
+
+    def _expand(self, words: Sequence[tuple[Asked, Step]], *, all_words: bool = True) -> None:
+        more = [one.take(self._snapshot, step) for one, step in words]
         if any(more) or not all_words:
             self._collect(all_words=all_words)
 
