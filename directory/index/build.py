@@ -25,6 +25,7 @@ import numpy as np
 import numpy.typing as npt
 
 from directory.index import layout, merge, store
+from directory.index.layout import WORD_CLASSES
 from directory.index.merge import Pair, Spooled
 from directory.index.spool import BODIES, Chunk, Numbers, Spooler, byte_order, read_lengths, read_texts
 from directory.index.store import Environment
@@ -83,9 +84,10 @@ def build_locked(
     store.remove_leftovers(path)
     build = store.new_build(path)
     watch = progress or _Silent()
-    with tempfile.TemporaryDirectory(prefix="build-spool-", dir=path) as name, _team(workers) as team:
+    with tempfile.TemporaryDirectory(prefix="build-spool-", dir=path) as name:
         spool = Path(name)
-        with register.open() as source:
+        # One team after the other: what was kept to prepare documents is not held while they are merged.
+        with register.open() as source, _team(workers) as team:
             state = source.state
             pinned = source.pin()
             tasks = [
@@ -94,7 +96,8 @@ def build_locked(
                 for first, end in source.partitions(kind, _CHUNK)
             ]
             chunks = _prepare_all(tasks, team, watch)
-        _write(build, map_bytes, chunks, spool, state, team, watch)
+        with _team(workers) as team:
+            _write(build, map_bytes, chunks, spool, state, team, watch)
     store.swap_in(path, build)
     store.write_seen(path, state.revision)
     return state
@@ -185,16 +188,17 @@ def _write(
     watch.stage("handing out ids")
     ids, ranked = _hand_out_ids(chunks)
     spooled = Spooled(spool, tuple(chunks), tuple(ids), _mailboxes(chunks))
-    merges = merge.tasks()
-    # The workers merge postings while this process writes the documents.
-    merged = team.map(merge.run, [(one, spooled) for one in merges])
+    words = dict(zip(merge.WORDS, team.map(merge.run, [(one, spooled) for one in merge.WORDS]), strict=True))
+    # The workers go on merging while this process writes the documents.
+    others = team.map(merge.run, [(one, spooled) for one in merge.OTHERS])
     environment = store.open_environment(build, map_bytes, write=True, fresh=True)
     try:
         with store.translated(), _without_garbage_collection():
             put = _Appender(environment)
             _write_bodies(put, chunks, ranked, watch)
-            watch.stage("writing postings", len(merges) + 1)
-            for files in chain(merged, team.map(merge.run, [(merge.MergeLexicon(), spooled)])):
+            watch.stage("writing postings", len(merge.WORDS) + len(merge.OTHERS))
+            in_key_order = (words[one] for one in sorted(words, key=lambda one: WORD_CLASSES[one.word_class]))
+            for files in chain(in_key_order, others):
                 for database, file in files.items():
                     put(database, merge.load(file))
                 watch.advance()

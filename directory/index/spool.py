@@ -174,10 +174,12 @@ def _sorted(texts: list[bytes], counts: Numbers, members: Numbers) -> Column:
     """Bring runs of members into the byte order of their texts, runs of the same text together."""
     order = byte_order(texts)
     starts = np.concatenate(([0], np.cumsum(counts, dtype=np.int64)))
-    sizes = counts[order].astype(np.int64)
-    ends = np.cumsum(sizes)
+    sizes = counts[order]
+    ends = np.cumsum(sizes, dtype=np.int64)
     # Position in `members` of each member in the new order: where its run starts, and how far into the run it is.
-    where = np.repeat(starts[:-1][order] - (ends - sizes), sizes) + np.arange(len(members))
+    # 32 bits are enough for some thousand million members, and these are the largest arrays of a build.
+    where = np.repeat((starts[:-1][order] - (ends - sizes)).astype(np.int32), sizes)
+    where += np.arange(len(members), dtype=np.int32)
     distinct: list[bytes] = []
     firsts: list[int] = []
     last: bytes | None = None
