@@ -71,7 +71,7 @@ def _tiers(one: Asked, allowed: BitMap, *, all_words: bool) -> list[Tier]:
     if all_words and one.weight > LIGHT:
         return one.meant.tiers
     tiers = [tier for tier in one.meant.tiers if tier.cost <= one.weight]
-    return [*tiers, Tier(one.weight, GIVEN_UP, allowed)]
+    return [*tiers, Tier(one.weight, GIVEN_UP, "", allowed)]
 
 
 def _split(path: Path, tiers: Sequence[Tier], turn: int) -> Iterator[Path]:

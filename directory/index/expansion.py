@@ -13,7 +13,6 @@ from directory.index.layout import WORD_CLASSES, beginning_key, term_key, word_k
 from directory.index.meaning import (
     ABBREVIATED,
     BEGUN,
-    BEGUN_EARLY,
     CLASS_OF,
     ELSEWHERE,
     IDENTIFIERS,
@@ -27,6 +26,7 @@ from directory.index.meaning import (
     Meant,
     cost_of_begun_trade,
     is_trade,
+    least_of_begun,
 )
 from directory.index.synonyms import CERTAIN, EVERYDAY, NOISE, PARTICLES, trade_words
 from directory.index.typed import Typed
@@ -72,7 +72,7 @@ def _add_word(snapshot: Snapshot, meant: Meant, typed: Typed) -> None:
     _add_same(snapshot, meant, word)
     _add_everyday(snapshot, meant, word)
     if len(word) == 1 and not word.isdigit() and not typed.article:
-        meant.tier(INITIAL, "initial", _beginning(snapshot, layout.GIVEN, word))
+        meant.tier(INITIAL, "initial", layout.GIVEN, _beginning(snapshot, layout.GIVEN, word))
     if 2 <= len(word) <= MOST_INITIALS and word.isalpha() and word not in NOISE:
         _add_initials(snapshot, meant, word)
     if typed.last or len(word) >= SHORTEST_BEGUN_ELSEWHERE:
@@ -85,14 +85,14 @@ def _add_word(snapshot: Snapshot, meant: Meant, typed: Typed) -> None:
 
 def _add_same(snapshot: Snapshot, meant: Meant, word: str) -> None:
     """The documents with this very word; those with no other word in the name first, family names before others."""
-    meant.tier(0.0, "exact surname", snapshot.posting("terms", term_key(Field.SN, word)))
-    meant.tier(_AFTER, "exact given name", snapshot.posting("terms", term_key(Field.GIVEN_NAME, word)))
+    meant.tier(0.0, "exact", layout.SURNAME, snapshot.posting("terms", term_key(Field.SN, word)))
+    meant.tier(_AFTER, "exact", layout.GIVEN, snapshot.posting("terms", term_key(Field.GIVEN_NAME, word)))
     found = _of_words(snapshot, [word], tuple(WORD_CLASSES))
     meant.known = "name" in found
     if not is_trade(word) and word not in EVERYDAY:
         found.pop("profession", None)
     for word_class, several in found.items():
-        meant.tier(ELSEWHERE[word_class] or PART_OF_NAME, f"exact {word_class}", *several)
+        meant.tier(ELSEWHERE[word_class] or PART_OF_NAME, "exact", word_class, *several)
 
 
 def _of_words(snapshot: Snapshot, words: Iterable[str], classes: Sequence[str]) -> dict[str, list[BitMap]]:
@@ -111,14 +111,14 @@ def _add_everyday(snapshot: Snapshot, meant: Meant, word: str) -> None:
         classes = ("profession", "structure", "place", "name") if len(words) == 1 else ("profession", "structure")
         for word_class in classes:
             found = _holding_all(snapshot, word_class, words)
-            meant.tier(SYNONYM + ELSEWHERE[word_class], f"synonym {word_class}", found)
+            meant.tier(SYNONYM + ELSEWHERE[word_class], "synonym", word_class, found)
         if len(words) == 1:
             meant.word(phrase, SYNONYM, "synonym")
         else:
             meant.phrases.append(words)
     trades = trade_words(word)
     for several in _of_words(snapshot, trades, ("profession",)).values():
-        meant.tier(SYNONYM + ELSEWHERE["profession"], "synonym profession", *several)
+        meant.tier(SYNONYM + ELSEWHERE["profession"], "synonym", "profession", *several)
         for trade in trades:
             meant.word(trade, SYNONYM, "synonym")
 
@@ -135,24 +135,22 @@ def _holding_all(snapshot: Snapshot, word_class: str, words: Sequence[str]) -> B
 
 def _add_begun(snapshot: Snapshot, meant: Meant, typed: Typed) -> None:
     """The documents with a word that begins so."""
-    word, last = typed.word, typed.last
-    cost = BEGUN if last else BEGUN_EARLY
+    word, last, cost = typed.word, typed.last, least_of_begun(typed, known=meant.known)
     if typed.follows and len(word) < SHORTEST_BEGUN_ELSEWHERE:
         cost = INITIAL + _AFTER  # rather an initial of the given name than the beginning of a family name
     if not word.isdigit():
-        meant.tier(cost, "begins surname", _beginning(snapshot, layout.SURNAME, word))
-        meant.tier(cost + _AFTER, "begins name", _beginning(snapshot, "name", word))
+        meant.tier(cost, "begins", layout.SURNAME, _beginning(snapshot, layout.SURNAME, word))
+        meant.tier(cost + _AFTER, "begins", "name", _beginning(snapshot, "name", word))
     if len(word) < SHORTEST_BEGUN_ELSEWHERE:
         return
     if is_trade(word):
-        documents = _beginning(snapshot, "profession", word)
-        meant.tier(cost_of_begun_trade(typed) + ELSEWHERE["profession"], "begins profession", documents)
+        trade = cost_of_begun_trade(typed) + ELSEWHERE["profession"]
+        meant.tier(trade, "begins", "profession", _beginning(snapshot, "profession", word))
     if last:
-        meant.tier(cost + ELSEWHERE["place"], "begins place", _beginning(snapshot, "place", word))
         # Names begin with nearly everything; what else somebody's name may be the beginning of is far to look for.
-        for word_class in ("structure", "identifier") if not meant.known else ():
+        for word_class in ("place",) if meant.known else ("place", "structure", "identifier"):
             documents = _beginning(snapshot, word_class, word)
-            meant.tier(cost + ELSEWHERE[word_class], f"begins {word_class}", documents)
+            meant.tier(cost + ELSEWHERE[word_class], "begins", word_class, documents)
 
 
 def _beginning(snapshot: Snapshot, word_class: str, letters: str) -> BitMap:
@@ -167,9 +165,9 @@ def _beginning(snapshot: Snapshot, word_class: str, letters: str) -> BitMap:
 def _add_initials(snapshot: Snapshot, meant: Meant, word: str) -> None:
     """A few letters: the beginning of a name (Ph), or the initials of a double one (JP)."""
     if len(word) < SHORTEST_BEGUN_ELSEWHERE:
-        meant.tier(ABBREVIATED, "begins given name", _beginning(snapshot, layout.GIVEN, word))
+        meant.tier(ABBREVIATED, "begins", layout.GIVEN, _beginning(snapshot, layout.GIVEN, word))
     sets = [_beginning(snapshot, layout.GIVEN, letter) for letter in word]
-    meant.tier(INITIAL, "initials", BitMap.intersection(*sets))
+    meant.tier(INITIAL, "initials", layout.GIVEN, BitMap.intersection(*sets))
 
 
 # -- joined and split --------------------------------------------------------------------------------------------------
@@ -182,7 +180,7 @@ def _join(snapshot: Snapshot, left: Asked, right: Asked) -> None:
     documents = snapshot.posting("words", word_key("name", word)) if readable else BitMap()
     if documents:
         for one in (left, right):
-            one.meant.tier(JOINED, "joined", documents)
+            one.meant.tier(JOINED, "joined", "name", documents)
             one.meant.word(word, JOINED, "joined")
 
 
@@ -195,7 +193,7 @@ def _add_split(snapshot: Snapshot, meant: Meant, word: str) -> None:
     for pieces in islice(_pieces(word, borne, 2 if in_two else 3), _SPLITS):
         documents = BitMap.intersection(*(borne[piece] for piece in pieces))
         if documents:
-            meant.tier(JOINED, "split", documents)
+            meant.tier(JOINED, "split", "name", documents)
             meant.pieces.append(pieces)
 
 
@@ -229,7 +227,7 @@ def _add_number(snapshot: Snapshot, meant: Meant, word: str) -> None:
     if word.isdigit() and len(word) <= 2:
         for other in ("1er" if int(word) == 1 else f"{int(word)}e", f"{int(word):02d}"):
             for several in _of_words(snapshot, [other], ("place",)).values():
-                meant.tier(ELSEWHERE["place"], "exact place", *several)
+                meant.tier(ELSEWHERE["place"], "exact", "place", *several)
             meant.word(other, 0.0, "exact")
     if len(word) >= _IDENTIFIER_DIGITS:
         for on in IDENTIFIERS:
@@ -237,17 +235,17 @@ def _add_number(snapshot: Snapshot, meant: Meant, word: str) -> None:
 
 
 def _add_identifier(snapshot: Snapshot, meant: Meant, on: Field, value: str) -> None:
-    meant.tier(0.0, f"exact {on}", snapshot.posting("terms", term_key(on, value)))
+    meant.tier(0.0, "exact", on, snapshot.posting("terms", term_key(on, value)))
     values = islice(snapshot.scan("terms", layout.value_beginning(on, value)), _SCANNED)
     begun = [layout.decode_posting(posting) for _, posting in values]
-    meant.tier(BEGUN + ELSEWHERE["identifier"], f"begins {on}", *begun)
+    meant.tier(BEGUN + ELSEWHERE["identifier"], "begins", on, *begun)
 
 
 def _add_address(snapshot: Snapshot, meant: Meant, address: str) -> None:
     """An address, its beginning, or another part of one."""
     _add_identifier(snapshot, meant, Field.MAIL, address)
     if not meant.tiers:
-        meant.tier(BEGUN + ELSEWHERE["identifier"], "part of mail", _showing_part(snapshot, address))
+        meant.tier(BEGUN + ELSEWHERE["identifier"], "part", Field.MAIL, _showing_part(snapshot, address))
 
 
 def _showing_part(snapshot: Snapshot, part: str) -> BitMap:

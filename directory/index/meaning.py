@@ -59,10 +59,11 @@ _KEPT: Final = 512  # words that are kept with their meanings for the next quest
 
 
 class Tier(NamedTuple):
-    """Documents that a typed word may mean, at one cost."""
+    """Documents that a typed word may mean, at one cost: how it is found, and where: a word class, or a field."""
 
     cost: float
     how: str
+    where: str
     documents: BitMap
 
 
@@ -82,10 +83,10 @@ class Meant:
         if best is None or cost < best[0]:
             self.words[word] = (cost, how)
 
-    def tier(self, cost: float, how: str, *several: BitMap) -> None:
+    def tier(self, cost: float, how: str, where: str, *several: BitMap) -> None:
         documents = several[0] if len(several) == 1 else BitMap.union(BitMap(), *several)
         if documents:
-            self.tiers.append(Tier(cost, how, documents))
+            self.tiers.append(Tier(cost, how, where, documents))
 
 
 Step = Callable[["Snapshot", Typed, bool], Meant]
@@ -98,6 +99,7 @@ class Asked:
 
     typed: Typed
     meant: Meant = field(default_factory=Meant)
+    where: frozenset[str] = frozenset()  # there is something that it may mean
     weight: float = LIGHT
 
     @property
@@ -119,6 +121,7 @@ class Asked:
         """Bring the tiers in order and set what it costs to give the word up, in a register of so many documents;
         `searched`: for all words like it, too."""
         self.meant.tiers.sort(key=_by_cost)
+        self.where = frozenset(tier.where for tier in self.meant.tiers)
         self.weight = _weight(self, total, searched)
 
 
@@ -162,6 +165,11 @@ def cost_of_begun(typed: Typed, word: str, *, known: bool) -> float:
     missing = min(len(word) - len(typed.word), _MISSING_LETTERS)
     begun = BEGUN if typed.last else ABBREVIATED if len(typed.word) < 3 else BEGUN_EARLY
     return begun + _MISSING * missing + (_KNOWN_BEGUN if known and len(typed.word) > 3 else 0.0)
+
+
+def least_of_begun(typed: Typed, *, known: bool) -> float:
+    """The cost of a word that goes on for one letter more than what was typed."""
+    return cost_of_begun(typed, typed.word + "e", known=known)
 
 
 def cost_of_begun_trade(typed: Typed) -> float:

@@ -77,7 +77,7 @@ def begun_amiss(snapshot: Snapshot, typed: Typed, known: bool) -> Meant:
     keys = [beginning_key("name", letters) for letters in lexicon.beginnings_amiss(word, longest)]
     if len(word) < longest:
         begun = [documents for _, documents in snapshot.postings("beginnings", keys)]
-        meant.tier(BEGUN_AMISS + 0.9, "begins, misspelt, name", *begun)
+        meant.tier(BEGUN_AMISS + 0.9, "begins, misspelt,", "name", *begun)
         return meant
     costs = {}
     for key, _ in snapshot.several("beginnings", keys):
@@ -122,7 +122,7 @@ def _add(snapshot: Snapshot, meant: Meant, costs: dict[str, float], how: str, kn
     for (word_class, cost), several in tiers.items():
         name = CLASS_OF[word_class]
         more = ELSEWHERE[name] + AMISS_ELSEWHERE if name != "name" else 0.0
-        meant.tier(cost + more, f"{how} {name}", *several)
+        meant.tier(cost + more, how, name, *several)
 
 
 def _rarity(bearers: int) -> float:

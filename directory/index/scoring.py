@@ -1,20 +1,20 @@
 """How well a document answers a query: every typed word is laid on the word of the document that costs least.
 
-The cost of a document is the sum of its parts, each of which has a name: what each typed word costs, as `expansion`
-says, and the names of the document that were not asked for. The score is what is left of 1.
+The cost of a document is the sum of its parts, each of which has a name: what each typed word costs, as `meaning` says,
+and the names of the document that were not asked for. The score is what is left of 1.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
-from itertools import repeat
-from typing import Final
+from typing import Final, NamedTuple
 
 from directory.index import slips
 from directory.index.layout import FIELD_NUMBER, KIND_NUMBER, VALUE, VALUES_AT
 from directory.index.meaning import (
     AMISS_ELSEWHERE,
+    BEGUN,
     BEGUN_AMISS,
     ELSEWHERE,
     GIVEN_UP,
@@ -40,19 +40,30 @@ _ONLY_GIVEN: Final = 0.3  # more, when several given names were asked for: nobod
 UNASKED_GIVEN: Final = 0.25
 _UNASKED_PARTICLE: Final = 0.05
 _UNASKED_LABEL: Final = 0.12  # a word of a structure's name
+_UNASKED_LABELS: Final = 5  # of them count
 _OUT_OF_ORDER: Final = 0.2  # initials of given names in another order, or of other names
-_LABEL: Final = 0.25  # a structure that is named like a person
+_LABEL: Final = 0.4  # a structure that is named like a person
 _BEGIN_OF_PLACE: Final = 0.2  # a town of which the first word was asked for, not all
 _PART_OF_PLACE: Final = 0.75  # a town of which only a later word was asked for
+_LETTERS_AMISS: Final = 4  # letters of a word that may be another one
+_PART_OF_ADDRESS: Final = 0.4  # more than its beginning
 
 _ORGANIZATION_KIND: Final = str(KIND_NUMBER[Kind.ORGANIZATION])
 _AT: Final = {on: VALUES_AT + number for on, number in FIELD_NUMBER.items()}
-_FAMILY, _GIVEN = _AT[Field.SN], _AT[Field.GIVEN_NAME]
+_FAMILY, _GIVEN, _LABEL_AT, _MAIL = (_AT[on] for on in (Field.SN, Field.GIVEN_NAME, Field.ORGANIZATION, Field.MAIL))
 _PLACES: Final = tuple(_AT[on] for on in (Field.CITY, Field.POSTAL_CODE, Field.DEPARTMENT, Field.DEPARTMENT_CODE))
 _TRADES: Final = tuple(_AT[on] for on in (Field.TITLE, Field.SPECIALTY))
 _LABELS: Final = tuple(_AT[on] for on in (Field.ORGANIZATION, Field.SERVICE))
-_NUMBERS: Final = tuple(_AT[on] for on in IDENTIFIERS)
-_CITY, _ORGANIZATION, _MAIL = _AT[Field.CITY], _AT[Field.ORGANIZATION], _AT[Field.MAIL]
+_NUMBERS: Final = tuple((on, _AT[on]) for on in IDENTIFIERS)
+
+
+class Fit(NamedTuple):
+    """What a typed word costs where it is laid, how it fits, and the words it is laid on."""
+
+    cost: float
+    how: str = GIVEN_UP
+    where: str = ""
+    on: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -66,6 +77,51 @@ class Laid:
     why: dict[str, str | float] = field(default_factory=dict)
 
 
+def lay(parts: list[str], asked: Sequence[Asked], *, explain: bool = False) -> Laid:
+    """Lay a query on a document, given by the parts of its values record."""
+    names, laid = Names(parts), Laid()
+    others: list[Asked] = []
+    for one in asked:
+        if one.word in names.left:
+            names.left.remove(one.word)
+            if explain:
+                laid.why[one.word] = _explained(Fit(0.0, "exact", "name", (one.word,)))
+        else:
+            others.append(one)
+    for one in others:
+        fit = _fit(parts, names, one, asked)
+        laid.cost += fit.cost
+        if fit.cost > SYNONYM + ELSEWHERE["place"]:
+            laid.misfits.append(one)
+        if explain:
+            laid.why[one.word] = _explained(fit)
+    unasked = names.unasked()
+    laid.cost += unasked
+    laid.whole = not laid.misfits and names.are_whole()
+    if explain:
+        laid.why["names not asked for"] = round(unasked, 2)
+    return laid
+
+
+def _explained(fit: Fit) -> str:
+    return f"{' '.join((fit.how, fit.where, *fit.on)).strip()}, {fit.cost:.2f}"
+
+
+def _fit(parts: list[str], names: Names, one: Asked, asked: Sequence[Asked]) -> Fit:
+    """Where one typed word costs least; the name it is laid on answers no other."""
+    best = _on_name(names, one, Fit(one.weight))
+    if best.cost > ELSEWHERE["place"] and (one.word not in NOISE or one.word in EVERYDAY):
+        best = _elsewhere(parts, one, asked, best)
+    if best.where == "name":
+        for word in best.on:
+            if word in names.left:
+                names.left.remove(word)
+    return best
+
+
+# -- names -------------------------------------------------------------------------------------------------------------
+
+
 class Names:
     """The names of a document, each of which answers one typed word."""
 
@@ -74,28 +130,31 @@ class Names:
     def __init__(self, parts: list[str]) -> None:
         self.structure = parts[1] == _ORGANIZATION_KIND
         if self.structure:
-            self.family = [*dict.fromkeys(words_in(parts, (_ORGANIZATION,)))]
+            self.family = [*dict.fromkeys(_words_of(parts[_LABEL_AT]))]
             self.given: list[str] = []
         else:
-            self.family = [*words_in(parts, (_FAMILY,))]
-            self.given = [*words_in(parts, (_GIVEN,))]
+            self.family = [*_words_of(parts[_FAMILY])]
+            self.given = [*_words_of(parts[_GIVEN])]
         self.left = self.family + self.given
 
-    def whole(self) -> bool:
+    def are_whole(self) -> bool:
         """Whether the whole family name was asked for, and the whole given name or none of it."""
-        given = sum(word in self.left for word in self.given)
-        return given in (0, len(self.given)) and all(word not in self.left for word in self.family)
+        left = self.left
+        given = sum(word in left for word in self.given)
+        return given in (0, len(self.given)) and all(word not in left for word in self.family)
 
     def unasked(self) -> float:
         """What the names cost that nobody asked for."""
+        left = self.left
         if self.structure:
-            left = sum(word not in NOISE for word in self.left)
-            return _LABEL + _UNASKED_LABEL * min(left, 5)
+            return _LABEL + _UNASKED_LABEL * min(sum(word not in NOISE for word in left), _UNASKED_LABELS)
+        if not left:
+            return 0.0
         names = len(self.family) + len(self.given)
-        if len(self.left) == names:
+        if len(left) == names:
             return _UNASKED_NAMES
-        cost = _unasked(self.family, self.left, UNASKED_FAMILY) + _unasked(self.given, self.left, UNASKED_GIVEN)
-        only_given = len(self.left) < names - 1 and all(word in self.left for word in self.family)
+        cost = _unasked(self.family, left, UNASKED_FAMILY) + _unasked(self.given, left, UNASKED_GIVEN)
+        only_given = len(left) < names - 1 and all(word in left for word in self.family)
         return cost + _ONLY_GIVEN if only_given else cost
 
 
@@ -106,207 +165,157 @@ def _unasked(names: list[str], left: list[str], cost: float) -> float:
     return sum(_UNASKED_PARTICLE if word in PARTICLES else cost for word in unasked)
 
 
-def words_in(parts: list[str], fields: Sequence[int]) -> Iterator[str]:
-    """The words of some fields of a values record."""
-    for at in fields:
-        if part := parts[at]:
-            for value in part.split(VALUE):
-                yield from split(value)
-
-
-def lay(parts: list[str], asked: Sequence[Asked], *, explain: bool = False) -> Laid:
-    """Lay a query on a document, given by the parts of its values record."""
-    names, laid = Names(parts), Laid()
-    others: list[Asked] = []
-    for one in asked:
-        if one.word in names.left:
-            names.left.remove(one.word)
-            if explain:
-                laid.why[one.word] = f"exact name {one.word}, 0.00"
-        else:
-            others.append(one)
-    if others:
-        typed = {word for one in asked for word in (one.word, *EVERYDAY.get(one.word, ()))}
-        for one in others:
-            cost, how = _lay_word(parts, names, one, typed)
-            laid.cost += cost
-            if cost > SYNONYM + ELSEWHERE["place"]:
-                laid.misfits.append(one)
-            if explain:
-                laid.why[one.word] = f"{how}, {cost:.2f}"
-    unasked = names.unasked()
-    laid.cost += unasked
-    laid.whole = not laid.misfits and names.whole()
-    if explain:
-        laid.why["names not asked for"] = round(unasked, 2)
-    return laid
-
-
-def _lay_word(parts: list[str], names: Names, one: Asked, typed: Collection[str]) -> tuple[float, str]:
-    """The least cost of one typed word, and how; the name it was laid on answers no other."""
-    cost, how, name = _on_name(names, one)
-    if cost > ELSEWHERE["place"] and (one.word not in NOISE or one.word in EVERYDAY):
-        elsewhere = _elsewhere(parts, one, cost, typed)
-        if elsewhere is not None:
-            cost, how, name = *elsewhere, ()
-    if cost > one.weight:
-        return one.weight, GIVEN_UP
-    for word in name:
-        if word in names.left:
-            names.left.remove(word)
-    return cost, how
-
-
-def _on_name(names: Names, one: Asked) -> tuple[float, str, tuple[str, ...]]:
-    """The name that costs least: cost, how, and the words of it that are answered."""
-    best: tuple[float, str, tuple[str, ...]] = (one.weight, GIVEN_UP, ())
-    meanings, typed = one.meant.words, one.word
+def _on_name(names: Names, one: Asked, best: Fit) -> Fit:
+    """The name that a typed word costs least on, if it costs less than `best`."""
+    meant, typed = one.meant, one.word
     for word in names.left:
-        meant = meanings.get(word)
-        if meant is not None:
-            cost, how = meant
+        known = meant.words.get(word)
+        if known is not None:
+            cost, how = known
         elif word.startswith(typed):
-            cost, how = (
-                (INITIAL, "initial")
-                if len(typed) == 1
-                else (cost_of_begun(one.typed, word, known=one.meant.known), "begins")
-            )
-            if len(typed) <= 2 and word not in names.given[:1]:
-                cost += _OUT_OF_ORDER
+            cost, how = _begun(names, one, word), "begins"
         else:
-            amiss = _amiss(one, word)
-            if amiss is None:
-                continue
-            cost, how = amiss
-        if cost < best[0]:
-            best = (cost, f"{how} name {word}", (word,))
-    for pieces in one.meant.pieces:
-        if best[0] > JOINED and all(piece in names.left for piece in pieces):
-            best = (JOINED, f"split {' '.join(pieces)}", pieces)
-    if best[0] > JOINED:
+            continue
+        if cost < best.cost:
+            best = Fit(cost, how, "name", (word,))
+    if best.cost > JOINED and meant.pieces:
+        for pieces in meant.pieces:
+            if all(piece in names.left for piece in pieces):
+                best = Fit(JOINED, "split", "name", pieces)
+    if best.cost > JOINED:
         for word in names.family + names.given:
             # The other half of what was typed as two words may have been laid on it already.
-            if meanings.get(word) == (JOINED, "joined"):
-                best = (JOINED if word in names.left else 0.0, f"joined {word}", (word,))
-    if best[0] > INITIAL and 2 <= len(typed) <= MOST_INITIALS:
-        best = _initials(names, typed) or best
-    return best
+            if meant.words.get(word) == (JOINED, "joined"):
+                best = Fit(JOINED if word in names.left else 0.0, "joined", "name", (word,))
+    if best.cost > INITIAL and 2 <= len(typed) <= MOST_INITIALS:
+        return _on_initials(names, typed, best)
+    return _on_amiss(names, one, best) if best.cost > BEGUN + BEGUN_AMISS else best
 
 
-def _initials(names: Names, typed: str) -> tuple[float, str, tuple[str, ...]] | None:
+def _begun(names: Names, one: Asked, word: str) -> float:
+    """The cost of a name that begins with what was typed, or of one that is abbreviated."""
+    if len(one.word) >= SHORTEST_BEGUN_ELSEWHERE:
+        return cost_of_begun(one.typed, word, known=one.meant.known)
+    return INITIAL if word in names.given[:1] else INITIAL + _OUT_OF_ORDER
+
+
+def _on_initials(names: Names, typed: str, best: Fit) -> Fit:
     """The first letters of a double given name: JP."""
-    given = [word for word in names.given if word in names.left][: len(typed)]
+    given = tuple(word for word in names.given if word in names.left)[: len(typed)]
     if "".join(word[0] for word in given) != typed:
-        return None
-    return INITIAL, f"initials of {' '.join(given)}", tuple(given)
+        return best
+    return Fit(INITIAL, "initials", "name", given)
 
 
-def _amiss(one: Asked, word: str) -> tuple[float, str] | None:
+def _on_amiss(names: Names, one: Asked, best: Fit) -> Fit:
     """A name with a letter or two amiss, that the word was not expanded to."""
     typed = one.word
-    if len(typed) < 4 or not typed.isalpha() or len(word) < 3:
-        return None
-    best: tuple[float, str] | None = None
-    if abs(len(word) - len(typed)) <= 2 and len(typed) >= 5:
-        cost = slips.cost(typed, word)
-        if cost is not None:
-            best = cost, "misspelt"
-    if one.typed.last and len(word) >= len(typed):
-        cost = slips.cost_of_beginning(typed, word)
-        if cost is not None and (best is None or cost + BEGUN_AMISS < best[0]):
-            best = cost + BEGUN_AMISS, "begins, misspelt,"
+    if len(typed) < _LETTERS_AMISS or not typed.isalpha():
+        return best
+    for word in names.left:
+        if len(word) < _LETTERS_AMISS - 1:
+            continue
+        cost = slips.cost(typed, word) if len(typed) > _LETTERS_AMISS else None
+        if cost is not None and cost < best.cost:
+            best = Fit(cost, "misspelt", "name", (word,))
+        if one.typed.last and len(word) >= len(typed):
+            cost = slips.cost_of_beginning(typed, word)
+            if cost is not None and cost + BEGUN_AMISS < best.cost:
+                best = Fit(cost + BEGUN_AMISS, "begins, misspelt,", "name", (word,))
     return best
 
 
-def _elsewhere(parts: list[str], one: Asked, most: float, typed: Collection[str]) -> tuple[float, str] | None:
-    """The word in a place, a trade, a structure or an identifier, if that costs less."""
-    best: tuple[float, str] | None = None
-    for word_class, look in (("place", _in_places), ("profession", _in_trades), ("structure", _in_labels)):
-        if most > ELSEWHERE[word_class]:
-            found = look(parts, one, typed)
-            if found is not None and found[0] + ELSEWHERE[word_class] < most:
-                most = found[0] + ELSEWHERE[word_class]
-                best = most, f"{found[1].partition(' ')[0]} {word_class} {found[1].partition(' ')[2]}"
-    if most > ELSEWHERE["identifier"] or one.typed.address or one.word.isdigit():
-        found = _in_identifiers(parts, one)
-        if found is not None and found[0] < most:
-            best = found
-    return best
+# -- elsewhere ---------------------------------------------------------------------------------------------------------
 
 
-def _in_places(parts: list[str], one: Asked, typed: Collection[str]) -> tuple[float, str] | None:
-    best: tuple[float, str] | None = None
+def _elsewhere(parts: list[str], one: Asked, asked: Sequence[Asked], best: Fit) -> Fit:
+    """The word in a place, a trade, a structure or an identifier, if that costs less than `best`. Only where the word
+    may mean anything there is looked at."""
+    where = one.where
+    if "place" in where:
+        best = _in_places(parts, one, asked, best)
+    if "profession" in where and best.cost > ELSEWHERE["profession"]:
+        best = _in_trades(parts, one, best)
+    if "structure" in where and best.cost > ELSEWHERE["structure"]:
+        best = _in_labels(parts, one, best)
+    if "identifier" in where and best.cost > ELSEWHERE["identifier"]:
+        best = _in_local_parts(parts, one, best)
+    return best if where.isdisjoint(IDENTIFIERS) else _in_identifiers(parts, one, best)
+
+
+def _in_places(parts: list[str], one: Asked, asked: Sequence[Asked], best: Fit) -> Fit:
     for at in _PLACES:
         for value in parts[at].split(VALUE) if parts[at] else ():
             words = split(value)
-            found = _in_words(words, one)
-            if found is not None:
-                cost = found[0] + _part_of_place(words, typed)
-                if best is None or cost < best[0]:
-                    best = cost, found[1]
+            fit = _in_words(words, one, "place")
+            if fit is not None:
+                cost = fit.cost + _part_of_place(words, asked)
+                if cost < best.cost:
+                    best = fit._replace(cost=cost)
     return best
 
 
-def _part_of_place(words: Sequence[str], typed: Collection[str]) -> float:
+def _part_of_place(words: Sequence[str], asked: Sequence[Asked]) -> float:
     """What it costs that a town was not named whole."""
     significant = [word for word in words if word not in NOISE and not word[0].isdigit()]
+    if len(significant) < 2:
+        return 0.0
+    typed = {word for one in asked for word in (one.word, *EVERYDAY.get(one.word, ()))}
     left = sum(word not in typed for word in significant)
-    if left == 0 or len(significant) == 1:
+    if left == 0:
         return 0.0
     return _BEGIN_OF_PLACE if significant[0] in typed or left < len(significant) - 1 else _PART_OF_PLACE
 
 
-def _in_trades(parts: list[str], one: Asked, _: Collection[str]) -> tuple[float, str] | None:
-    words = {*words_in(parts, _TRADES)}
-    if not words:
-        return None
-    trade = is_trade(one.word)
-    if trade and one.word in words:
-        return 0.0, f"exact {one.word}"
-    best: tuple[float, str] | None = None
+def _in_trades(parts: list[str], one: Asked, best: Fit) -> Fit:
+    typed, meant = one.word, one.meant.words
+    more, trade = ELSEWHERE["profession"], is_trade(typed)
+    words = [word for at in _TRADES for word in _words_of(parts[at])]
     for word in words:
-        meant = one.meant.words.get(word)
-        if meant is not None and (meant[0] > 0 or one.word in EVERYDAY):
-            cost, how = _not_a_name(*meant)
-        elif trade and word.startswith(one.word):
+        known = meant.get(word)
+        if word == typed and trade:
+            cost, how = 0.0, "exact"
+        elif known is not None and (word != typed or typed in EVERYDAY):
+            cost, how = _not_a_name(*known)
+        elif trade and word.startswith(typed):
             cost, how = cost_of_begun_trade(one.typed), "begins"
         else:
             continue
-        if best is None or cost < best[0]:
-            best = cost, f"{how} {word}"
-    return _of_phrase(words, one, best)
+        if cost + more < best.cost:
+            best = Fit(cost + more, how, "profession", (word,))
+    return _of_phrase(words, one, "profession", best)
 
 
-def _in_labels(parts: list[str], one: Asked, _: Collection[str]) -> tuple[float, str] | None:
-    words = {*words_in(parts, _LABELS)}
-    return _of_phrase(words, one, _in_words(words, one)) if words else None
+def _in_labels(parts: list[str], one: Asked, best: Fit) -> Fit:
+    words = [word for at in _LABELS for word in _words_of(parts[at])]
+    fit = _in_words(words, one, "structure")
+    return _of_phrase(words, one, "structure", fit if fit is not None and fit.cost < best.cost else best)
 
 
-def _of_phrase(words: Collection[str], one: Asked, best: tuple[float, str] | None) -> tuple[float, str] | None:
-    if best is None or best[0] > SYNONYM:
-        for phrase in one.meant.phrases:
-            if all(word in words for word in phrase):
-                return SYNONYM, f"synonym {' '.join(phrase)}"
+def _of_phrase(words: Collection[str], one: Asked, where: str, best: Fit) -> Fit:
+    """A label that has every word of what the typed word is called in labels."""
+    cost = SYNONYM + ELSEWHERE[where]
+    for phrase in one.meant.phrases if best.cost > cost else ():
+        if all(word in words for word in phrase):
+            return Fit(cost, "synonym", where, phrase)
     return best
 
 
-def _in_words(words: Collection[str], one: Asked) -> tuple[float, str] | None:
-    """The word of a few that costs least."""
-    typed = one.word
-    if typed in words:
-        return 0.0, f"exact {typed}"
+def _in_words(words: Iterable[str], one: Asked, where: str) -> Fit | None:
+    """The word of a few that a typed word costs least on."""
+    typed, meant = one.word, one.meant.words
     begun = one.typed.last and len(typed) >= SHORTEST_BEGUN_ELSEWHERE
-    best: tuple[float, str] | None = None
+    best: Fit | None = None
     for word in words:
-        meant = one.meant.words.get(word)
-        if meant is not None:
-            cost, how = _not_a_name(*meant)
+        known = meant.get(word)
+        if known is not None:
+            cost, how = _not_a_name(*known)
         elif begun and word.startswith(typed):
             cost, how = cost_of_begun(one.typed, word, known=one.meant.known), "begins"
         else:
             continue
-        if best is None or cost < best[0]:
-            best = cost, f"{how} {word}"
+        if best is None or cost + ELSEWHERE[where] < best.cost:
+            best = Fit(cost + ELSEWHERE[where], how, where, (word,))
     return best
 
 
@@ -315,22 +324,31 @@ def _not_a_name(cost: float, how: str) -> tuple[float, str]:
     return (cost if how in ("exact", "synonym") else cost + AMISS_ELSEWHERE), how
 
 
-def _in_identifiers(parts: list[str], one: Asked) -> tuple[float, str] | None:
-    typed = one.word
-    best: tuple[float, str] | None = None
-    for on, at in zip(IDENTIFIERS, _NUMBERS, strict=True):
+def _in_local_parts(parts: list[str], one: Asked, best: Fit) -> Fit:
+    """The words of addresses before their at sign."""
+    for address in parts[_MAIL].split(VALUE) if parts[_MAIL] else ():
+        fit = _in_words(split(address.partition("@")[0]), one, "identifier")
+        if fit is not None and fit.cost < best.cost:
+            best = fit
+    return best
+
+
+def _in_identifiers(parts: list[str], one: Asked, best: Fit) -> Fit:
+    """Identifiers and addresses, whole or in part."""
+    typed, begun = one.word, BEGUN + ELSEWHERE["identifier"]
+    for on, at in _NUMBERS:
         for value in parts[at].split(VALUE) if parts[at] else ():
             if value == typed:
-                return 0.0, f"exact {on}"
-            if len(typed) >= 4 and value.startswith(typed):
-                best = 0.45, f"begins {on}"
-            elif one.typed.address and typed in value:
-                best = best or (0.75, f"part of {on}")
-    if best is None and not one.typed.address:
-        begun = one.typed.last and len(typed) >= SHORTEST_BEGUN_ELSEWHERE
-        locals_ = {word for value in parts[_MAIL].split(VALUE) for word in split(value.partition("@")[0])}
-        if typed in locals_:
-            best = ELSEWHERE["identifier"], "exact address"
-        elif begun and any(map(str.startswith, locals_, repeat(typed))):
-            best = 0.9, "begins address"
+                return Fit(0.0, "exact", on, (value,))
+            if value.startswith(typed) and begun < best.cost:
+                best = Fit(begun, "begins", on, (value,))
+            elif one.typed.address and typed in value and begun + _PART_OF_ADDRESS < best.cost:
+                best = Fit(begun + _PART_OF_ADDRESS, "part of", on, (value,))
     return best
+
+
+def _words_of(part: str) -> Sequence[str]:
+    """The words of a field's values."""
+    if VALUE not in part:
+        return split(part)
+    return [word for value in part.split(VALUE) for word in split(value)]

@@ -32,7 +32,7 @@ from directory.index.expansion import expand
 from directory.index.layout import FIELD_NUMBER, KIND_NUMBER, VALUES_AT
 from directory.index.meaning import Asked, Step
 from directory.index.misspelling import alike, begun_amiss, heard, two_edits
-from directory.index.scoring import Laid, lay
+from directory.index.scoring import UNASKED_GIVEN, Laid, lay
 from directory.index.typed import typed_words
 from directory.model import Kind
 from directory.query import Anything, Field, TextQuery
@@ -40,8 +40,8 @@ from directory.query import Anything, Field, TextQuery
 if TYPE_CHECKING:
     from directory.index.reader import Snapshot
 
-_MOST: Final = 80  # documents scored for one stage, or three times what was asked for
-_MORE: Final = 6  # documents of one set that are scored beyond what was asked for
+_MOST: Final = 50  # documents scored for one stage, or three times what was asked for
+_MORE: Final = 4  # documents of one set that are scored beyond what was asked for
 _DOUBLES: Final = 12  # mailboxes of one set whose holders are looked for
 _THRESHOLD: Final = 0.4  # what is left of a full score at least
 _WORSE: Final = 1.7  # how much dearer than the best a match may be
@@ -154,7 +154,7 @@ class _Search:
             best = self._best()
             if left <= 0 or (best and cost > best.cost + _WORSE) or self._are_enough(cost):
                 return
-            scored = self._score(cost, documents, min(left, self._query.limit + _MORE))
+            scored = self._score(documents, min(left, self._query.limit + _MORE))
             left -= scored
             if self._query.explain and scored:
                 self._sets.append(_step("collect", cost=round(cost, 2), documents=len(documents), scored=scored))
@@ -162,18 +162,19 @@ class _Search:
     def _are_enough(self, cost: float) -> bool:
         """Whether there are as many documents as asked for, and one more, that cost no more than so much: what is
         still to come costs at least as much, and comes later among equals."""
+        if len(self._asked) == 1:
+            cost += UNASKED_GIVEN  # a single word leaves some name unasked for
         return sum(found.cost <= cost for found in self._found.values()) > self._query.limit
 
-    def _score(self, cost: float, documents: BitMap, most: int) -> int:
-        """Score the first of some documents that cost at least so much, unless they are found; says how many."""
+    def _score(self, documents: BitMap, most: int) -> int:
+        """Score the first of some documents, unless they are found; says how many."""
         held = documents & self._held
         own = ranking.first(self._snapshot, documents - held if held else documents, most)
         count = 0
         for number in own:
             if number not in self._found:
                 count += 1
-                if self._keep(number, self._parts(number)) <= cost and self._are_enough(cost):
-                    return count
+                self._keep(number, self._parts(number))
         for mailbox in ranking.first(self._snapshot, held, min(_DOUBLES, most - len(own))):
             count += 1
             parts = self._parts(mailbox)
@@ -183,12 +184,11 @@ class _Search:
     def _parts(self, number: int) -> list[str]:
         return layout.values_parts(self._snapshot.raw_values(number))
 
-    def _keep(self, number: int, parts: list[str]) -> float:
+    def _keep(self, number: int, parts: list[str]) -> None:
         laid = lay(parts, self._asked, explain=self._query.explain)
         known = self._found.get(number)
         if known is None or laid.cost < known.cost:
             self._found[number] = _Found(number, laid, parts[_FAMILY_AT] + parts[_GIVEN_AT])
-        return laid.cost
 
     def _holder(self, mailbox: int, parts: list[str]) -> int:
         """The document that shows a mailbox: who holds it, or itself."""
@@ -294,7 +294,8 @@ def _kind(kind: Kind) -> bytes:
 
 def _described(asked: Asked) -> dict[str, Any]:
     tiers = [
-        {"cost": round(tier.cost, 2), "how": tier.how, "documents": len(tier.documents)} for tier in asked.meant.tiers
+        {"cost": round(tier.cost, 2), "how": f"{tier.how} {tier.where}", "documents": len(tier.documents)}
+        for tier in asked.meant.tiers
     ]
     return _step("expand", word=asked.word, weight=round(asked.weight, 2), tiers=tiers)
 

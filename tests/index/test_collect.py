@@ -14,13 +14,14 @@ from directory.index.typed import Typed
 
 ALLOWED = BitMap(range(20))
 SETS = st.sets(st.integers(0, 24), min_size=1, max_size=12).map(BitMap)
-TIERS = st.lists(st.builds(Tier, st.integers(0, 30).map(lambda cost: cost / 10), st.just("how"), SETS), max_size=4)
+COSTS = st.integers(0, 30).map(lambda cost: cost / 10)
+TIERS = st.lists(st.builds(Tier, COSTS, st.just("how"), st.just("where"), SETS), max_size=4)
 WEIGHTS = st.integers(1, 60).map(lambda weight: weight / 10)
 
 
 def asked(tiers: list[Tier], weight: float) -> Asked:
     meant = Meant(tiers=sorted(tiers, key=lambda tier: tier.cost))
-    return Asked(Typed("word"), meant, weight)
+    return Asked(Typed("word"), meant, weight=weight)
 
 
 def cheapest(words: list[Asked], ceiling: float) -> dict[int, float]:
