@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 
 import directory
 from directory.errors import DirectoryError, InvalidInput, QueryTooComplex, TimeLimitExceeded, Unavailable
-from directory.index.evaluate import Choice
+from directory.index.choice import Choice
 from directory.index.reader import Index, Snapshot
 from directory.query import And, Field, Is, Predicate, Query
 from directory.settings import Settings

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import signal
 import socket
@@ -44,6 +45,9 @@ def run(settings: Settings, index: Index, listener: socket.socket, loads: Loads 
         reactor.callFromThread(drain)  # type: ignore[attr-defined]
 
     service.sweep()
+    # What is there now stays: looking through it for garbage again and again would hold answers up.
+    gc.collect()
+    gc.freeze()
     signal.signal(signal.SIGTERM, on_signal)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     reactor.run(installSignalHandlers=False)  # type: ignore[attr-defined]

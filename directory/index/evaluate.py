@@ -1,9 +1,9 @@
-"""Predicates to documents, three-valued (RFC 4511 section 4.5.1.7), the best first.
+"""Predicates to candidates: the documents among which all matches are, told from postings alone.
 
-Sets say nearly everything: a predicate becomes the set of its *candidates*, read from postings alone, which holds every
-match. Where the postings cannot tell exactly (an infix of four letters is the intersection of its three-letter pieces),
-candidates are checked one by one on their values, in the order in which they would be sent and only until the answer
-is full: the first hundred of twenty thousand cost a hundred checks.
+Logic is three-valued (RFC 4511 section 4.5.1.7): a predicate is asked for the documents for which it is true, or for
+which it is false; what is undefined is neither, and a negation asks its part for the other outcome. Which candidates
+are matches is known exactly for most predicates, and for some documents at least of the others; the rest is checked on
+the documents' values (`matching`), as far as needed (`choice`).
 """
 
 from __future__ import annotations
@@ -15,9 +15,8 @@ from typing import TYPE_CHECKING, Any, Final
 from pyroaring import BitMap
 
 from directory import text
-from directory.errors import QueryTooComplex, TimeLimitExceeded
-from directory.index import layout, matching, ranking, sets
-from directory.index.answers import Match, Page
+from directory.errors import TimeLimitExceeded
+from directory.index import layout, matching, sets
 from directory.index.layout import GRAM_FIELDS, LONGEST_ANCHORED, LONGEST_GRAM
 from directory.index.sets import NOBODY, Candidates
 from directory.model import Kind
@@ -35,142 +34,19 @@ from directory.query import (
     Not,
     Or,
     Predicate,
-    Query,
     Resolves,
     Undefined,
-    check_bounds,
 )
 
 if TYPE_CHECKING:
     from directory.index.reader import Snapshot
 
 _FEW: Final = 24  # documents that are sooner checked than narrowed down further
-_CHECK_EVERY: Final = 64  # documents checked between two looks at the clock
-_TURNS_OF_GRACE: Final = 10  # turns after which a hopeless search is given up
+CHECK_EVERY: Final = 64  # documents checked between two looks at the clock
 _PIECES: Final = 24  # pieces that are looked up: more of them tell hardly more
 
-_TOO_LONG = "the search took longer than its time limit"
-_TOO_LONG_FR = "la recherche a dépassé sa limite de temps"
-_HOPELESS = "too few of the many entries that this filter leaves to be looked at one by one match it"
-_HOPELESS_FR = "trop peu des nombreuses entrées que ce filtre oblige à regarder une à une lui correspondent"
-
-
-def find(snapshot: Snapshot, query: Query) -> Page:
-    """The best `limit` documents that satisfy the predicate, after the first `offset`.
-
-    Raises:
-        QueryTooComplex: beyond the bounds on depth and width, or hopelessly costly.
-        TimeLimitExceeded: the deadline passed.
-    """
-    check_bounds(query.predicate, max_depth=64, max_terms=4096)
-    choice = Choice(snapshot, query)
-    choice.go_on(query.deadline_s)
-    return Page(
-        matches=tuple(Match(document=snapshot.document(number)) for number in choice.numbers),
-        complete=choice.complete,
-        state=snapshot.state,
-    )
-
-
-class Choice:
-    """The choice of the documents that answer a query, made in turns: whoever shares a thread with others lets them
-    have theirs in between."""
-
-    __slots__ = (
-        "_check",
-        "_checked",
-        "_found",
-        "_left",
-        "_pending",
-        "_query",
-        "_ranked",
-        "_snapshot",
-        "_sure",
-        "_turns",
-        "_until",
-        "_worked_s",
-        "complete",
-        "numbers",
-    )
-
-    def __init__(self, snapshot: Snapshot, query: Query) -> None:
-        self._until = time.monotonic() + query.deadline_s
-        self._snapshot = snapshot
-        self._query = query
-        self.numbers: list[int] = []
-        self.complete = False
-        evaluation = Evaluation(snapshot, query.deadline_s, query.kinds)
-        candidates = evaluation.candidates(query.predicate)
-        self._pending: Iterator[int] | None = None
-        if candidates.exact:
-            self._settle(candidates.ids)
-            return
-        self._check = matching.check(query.predicate, evaluation.nearby)
-        self._sure = candidates.sure
-        self._left = len(candidates.ids)
-        # When all fit, all have to be checked: what is not there need not be ranked.
-        self._ranked = self._left > query.offset + query.limit
-        self._pending = (
-            ranking.ordered(snapshot, query.predicate, candidates.ids) if self._ranked else iter(candidates.ids)
-        )
-        self._found: list[int] = []
-        self._checked = self._turns = 0
-        self._worked_s = 0.0
-
-    def go_on(self, turn_s: float) -> bool:
-        """Work on it for a turn: True when `numbers` and `complete` are the answer.
-
-        Raises:
-            QueryTooComplex: it would not be found in time.
-            TimeLimitExceeded: the deadline passed.
-        """
-        if self._pending is not None and self._checked_until(self._pending, turn_s):
-            self._pending = None
-            if self._ranked:
-                self._take(self._found)
-            else:
-                self._settle(BitMap(self._found))
-        return self._pending is None
-
-    def _settle(self, matches: BitMap) -> None:
-        """Choose among the exact matches."""
-        wanted = self._query.offset + self._query.limit + 1
-        self._take(ranking.best(self._snapshot, self._query.predicate, matches, wanted))
-
-    def _take(self, ranked: list[int]) -> None:
-        start, end = self._query.offset, self._query.offset + self._query.limit
-        self.numbers = ranked[start:end]
-        self.complete = len(ranked) <= end
-
-    def _checked_until(self, pending: Iterator[int], turn_s: float) -> bool:
-        """Check candidates until one more than fits is found or none is left; False when the turn is over before."""
-        began = time.monotonic()
-        wanted = self._query.offset + self._query.limit + 1
-        found, sure, check = self._found, self._sure, self._check
-        read, split = self._snapshot.raw_values, matching.split
-        for number in pending:
-            if number in sure or check(number, split(read(number))):
-                found.append(number)
-                if len(found) == wanted:
-                    return True
-            self._checked += 1
-            if not self._checked % _CHECK_EVERY and (now := time.monotonic()) - began > turn_s:
-                self._turn_over(now, now - began)
-                return False
-        return True
-
-    def _turn_over(self, now: float, worked_s: float) -> None:
-        self._turns += 1
-        self._worked_s += worked_s
-        if now > self._until:
-            raise TimeLimitExceeded(_TOO_LONG, fr=_TOO_LONG_FR)
-        left = self._left - self._checked
-        expected = len(self._found) + len(self._found) / self._checked * left
-        needed_s = self._worked_s / self._checked * left
-        wanted = self._query.offset + self._query.limit
-        if self._turns >= _TURNS_OF_GRACE and expected <= wanted and now + needed_s > self._until:
-            raise QueryTooComplex(_HOPELESS, fr=_HOPELESS_FR)
-
+TOO_LONG: Final = "the search took longer than its time limit"
+TOO_LONG_FR: Final = "la recherche a dépassé sa limite de temps"
 
 _UNDEFINED: Final = Candidates.exactly(NOBODY)
 
@@ -363,13 +239,13 @@ class Evaluation:
 
     def _timed(self, ids: BitMap) -> Iterator[int]:
         for count, number in enumerate(ids):
-            if not count % _CHECK_EVERY:
+            if not count % CHECK_EVERY:
                 self._check_time()
             yield number
 
     def _check_time(self) -> None:
         if time.monotonic() > self._until:
-            raise TimeLimitExceeded(_TOO_LONG, fr=_TOO_LONG_FR)
+            raise TimeLimitExceeded(TOO_LONG, fr=TOO_LONG_FR)
 
 
 _ASSERTIONS: Final[Mapping[type[Predicate], Callable[[Evaluation, Any], Candidates | None]]] = {
@@ -394,7 +270,8 @@ def _pieces_of(field: Field, initial: str, middle: Iterable[str], final: str) ->
             keys += sets.pieces(field, initial[LONGEST_ANCHORED - LONGEST_GRAM + 1 :])
     for part in (*middle, final):
         if part:
-            keys += sets.pieces(field, part)
+            # Of long infixes every other piece tells enough.
+            keys += sets.pieces(field, part, step=1 if len(part) <= 2 * LONGEST_GRAM else 2)
     return list(dict.fromkeys(keys[:_PIECES]))
 
 

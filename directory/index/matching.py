@@ -7,6 +7,7 @@ asks its part for the other outcome.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, AnyStr, Final
@@ -75,6 +76,34 @@ def check(predicate: Predicate, nearby: Nearby, wanted: bool = True) -> Check:
     return asserted if wanted else lambda number, parts: not asserted(number, parts)
 
 
+def needle(predicate: Predicate) -> bytes:
+    """Letters that stand somewhere in the values of every document for which a predicate is true: a document without
+    them need not be looked at closely. None at all where nothing can be told."""
+    return _needle(predicate) or b""
+
+
+def _needle(predicate: Predicate) -> bytes | None:
+    """None for what is true of no document."""
+    match predicate:
+        case Is(field, value) if field not in ORDERED:
+            return text.fold(value).encode()
+        case Like():
+            initial, middle, final = folded_parts(predicate)
+            return max((part.encode() for part in (initial, *middle, final)), key=len)
+        case And(parts):
+            needles = [_needle(part) for part in parts]
+            return None if None in needles else max(filter(None, needles), key=len, default=b"")
+        case Or(parts):
+            alternatives = {found for part in parts if (found := _needle(part)) is not None}
+            if not alternatives:
+                return None
+            return alternatives.pop() if len(alternatives) == 1 else b""
+        case Undefined():
+            return None
+        case _:
+            return b""
+
+
 def _every(checks: Sequence[Check]) -> Check:
     def every(number: int, parts: Parts) -> bool:
         for one in checks:  # noqa: SIM110 - a generator costs more than what it asks
@@ -141,9 +170,12 @@ def _is(at: int, asked: bytes) -> Check:
 
 def folded_parts(like: Like) -> tuple[str, tuple[str, ...], str]:
     """The parts of a substring assertion as they compare: folded, edge spaces kept inside only (RFC 4518)."""
-    initial = text.fold_part(like.initial).lstrip(" ") if like.initial else ""
-    final = text.fold_part(like.final).rstrip(" ") if like.final else ""
-    return initial, tuple(part for part in map(text.fold_part, like.middle) if part), final
+    initial = _fold_part(like.initial).lstrip(" ") if like.initial else ""
+    final = _fold_part(like.final).rstrip(" ") if like.final else ""
+    return initial, tuple(part for part in map(_fold_part, like.middle) if part), final
+
+
+_fold_part = functools.lru_cache(maxsize=128)(text.fold_part)  # a filter asks for the same in several fields
 
 
 def matches_parts(value: AnyStr, initial: AnyStr, middle: Sequence[AnyStr], final: AnyStr) -> bool:

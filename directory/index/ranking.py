@@ -16,7 +16,6 @@ decides at last (`order`), so that repeats, pages and nodes agree.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from functools import reduce
 from itertools import islice
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -24,7 +23,7 @@ from pyroaring import BitMap
 
 from directory import text
 from directory.index import layout, order, sets
-from directory.index.layout import LONGEST_ANCHORED
+from directory.index.layout import LONGEST_ANCHORED, LONGEST_GRAM
 from directory.model import Kind
 from directory.query import And, Field, Is, Like, Near, Or, Predicate, Resolves
 
@@ -46,10 +45,14 @@ class Asked(NamedTuple):
 
 
 class Standing(NamedTuple):
-    """A set of documents that stand alike, and why they stand where they do."""
+    """A set of documents that stand alike, and why they stand where they do: for which of the words, if any."""
 
     why: str
+    word: str
     ids: BitMap
+
+    def __str__(self) -> str:
+        return f"{self.why} “{self.word}”" if self.word else self.why
 
 
 def best(snapshot: Snapshot, predicate: Predicate, matches: BitMap, limit: int) -> list[int]:
@@ -67,85 +70,82 @@ def ordered(snapshot: Snapshot, predicate: Predicate, matches: BitMap) -> Iterat
 
 def explained(snapshot: Snapshot, predicate: Predicate, number: int) -> str:
     """Why a document stands where it does among the matches of a predicate."""
-    return next(standing.why for standing in standings(snapshot, predicate, BitMap([number])))
+    return next(str(standing) for standing in standings(snapshot, predicate, BitMap([number])))
 
 
 def standings(snapshot: Snapshot, predicate: Predicate, matches: BitMap) -> Iterator[Standing]:
     """The matches, the better ones first; each counts in the first standing that it fits."""
     taken = BitMap()
-    for why, better in _better(snapshot, asked_for(predicate), matches):
-        found = better - taken if taken else better
+    for better in _better(snapshot, asked_for(predicate), matches):
+        found = better.ids - taken if taken else better.ids
         if found:
-            yield Standing(why, found)
+            yield better._replace(ids=found)
             taken = taken | found
             if len(taken) == len(matches):
                 return
     left = matches - taken if taken else matches
     if left:
-        yield Standing(_REST, left)
+        yield Standing(_REST, "", left)
 
 
 def asked_for(predicate: Predicate) -> Asked:
     """What a predicate asks for in names; what stands under a negation is not asked for."""
-    pieces = {piece: text.words_of_folded(piece) for piece in _pieces(predicate)}
-    words = dict.fromkeys(word for several in pieces.values() for word in several)
-    phrases = (piece for piece, several in pieces.items() if len(several) > 1)
-    return Asked(tuple(islice(words, _WORDS)), tuple(islice(phrases, _WORDS)))
+    typed: list[str] = []
+    _gather(predicate, typed)
+    words: dict[str, None] = {}
+    phrases: dict[str, None] = {}
+    for value in dict.fromkeys(typed):
+        several = text.words(value)
+        words.update(dict.fromkeys(several))
+        if len(several) > 1:
+            phrases[text.fold(value)] = None
+    return Asked(tuple(words)[:_WORDS], tuple(phrases)[:_WORDS])
 
 
-def _pieces(predicate: Predicate) -> Iterator[str]:
-    match predicate:
-        case And(parts) | Or(parts):
-            for part in parts:
-                yield from _pieces(part)
-        case Is(field, value) | Near(field, value) if field in _NAMED:
-            yield text.fold(value)
-        case Like(field, initial, middle, final) if field in _NAMED:
-            for piece in (initial, *middle, final):
-                if piece:
-                    yield text.fold(piece)
-        case Resolves(value):
-            yield text.fold(value)
+def _gather(predicate: Predicate, typed: list[str]) -> None:
+    """Gather the values that are asked for in names, as typed."""
+    if isinstance(predicate, And | Or):
+        for part in predicate.parts:
+            _gather(part, typed)
+    elif isinstance(predicate, Like):
+        if predicate.field in _NAMED:
+            typed += filter(None, (predicate.initial, *predicate.middle, predicate.final))
+    elif isinstance(predicate, Is | Near):
+        if predicate.field in _NAMED:
+            typed.append(predicate.value)
+    elif isinstance(predicate, Resolves):
+        typed.append(predicate.text)
 
 
 # -- standings ---------------------------------------------------------------------------------------------------------
 
 
-def _better(snapshot: Snapshot, asked: Asked, matches: BitMap) -> Iterator[tuple[str, BitMap]]:
+def _better(snapshot: Snapshot, asked: Asked, matches: BitMap) -> Iterator[Standing]:
     """Subsets of the matches that stand better than the rest, in order; they may overlap."""
-    words = asked.words
-    if not words:
+    if not asked.words:
         return
     named = _Named(snapshot, matches)
-    people = named.people
-    if len(words) > 1:
-        for piece in asked.phrases:
-            yield f"the surname is “{piece}”", people(named.surnamed(piece))
-        yield "bears every word as a name", people(named.all_of(named.bearing, words))
-        yield "has names that begin with every word", people(named.all_of(named.begun, words))
-    for word in words:
-        yield f"the surname is “{word}”", people(named.surnamed(word))
-    for why, find in (
-        ("the surname has the word", named.bearing_in_surname),
-        ("a given name is, or has the word,", named.bearing),
-        ("the surname begins with", named.surname_begun),
-        ("a word of the surname begins with", named.begun_in_surname),
-        ("a given name begins with", named.begun),
-        ("the address begins with", named.address_begun),
-    ):
-        for word in words:
-            yield f"{why} “{word}”", people(find(word))
-    # Whoever is left under these is no person.
-    if len(words) > 1:
-        yield "a structure whose name has every word", named.all_of(named.bearing, words)
-    for why, find in (
-        ("a structure whose name has the word", named.bearing),
-        ("a structure whose name has a word that begins with", named.begun),
-        ("the surname contains", lambda word: people(named.holding(Field.SN, word))),
-        ("a given name contains", lambda word: people(named.holding(Field.GIVEN_NAME, word))),
-    ):
-        for word in words:
-            yield f"{why} “{word}”", find(word)
+    if len(asked.words) > 1:
+        yield from _bearing_all(named, asked, matches)
+    for why, find in _PEOPLE:
+        for word in asked.words:
+            yield Standing(why, word, named.people(find(named, word)))
+    # Whoever is left under a name is no person.
+    if len(asked.words) > 1:
+        together = named.all_of(named.bearing, asked.words, matches)
+        yield Standing("a structure whose name has every word", "", together)
+    for why, find in _OTHERS:
+        for word in asked.words:
+            yield Standing(why, word, find(named, word))
+
+
+def _bearing_all(named: _Named, asked: Asked, matches: BitMap) -> Iterator[Standing]:
+    for phrase in asked.phrases:
+        yield Standing("the surname is", phrase, named.people(named.surnamed(phrase)))
+    bearing = named.all_of(named.bearing, asked.words, matches)
+    yield Standing("bears every word as a name", "", named.people(bearing))
+    begun = named.all_of(named.begun, asked.words, matches - bearing)
+    yield Standing("has names that begin with every word", "", named.people(begun))
 
 
 class _Named:
@@ -162,8 +162,13 @@ class _Named:
     def people(self, ids: BitMap) -> BitMap:
         return ids & self._people if ids else ids
 
-    def all_of(self, find: Callable[[str], BitMap], words: Iterable[str]) -> BitMap:
-        return reduce(lambda found, word: found & find(word) if found else found, words, self._matches)
+    @staticmethod
+    def all_of(find: Callable[[str], BitMap], words: Iterable[str], among: BitMap) -> BitMap:
+        for word in sorted(words, key=len, reverse=True):  # long words are rare
+            if not among:
+                break
+            among = among & find(word)
+        return among
 
     def bearing(self, word: str) -> BitMap:
         if word not in self._bearing:
@@ -193,14 +198,43 @@ class _Named:
         return found & self.holding(Field.MAIL, word) if found and len(word) > LONGEST_ANCHORED else found
 
     def holding(self, field: Field, word: str) -> BitMap:
-        """Whoever holds every piece of the word in a field."""
+        """Whoever holds the word, by its pieces, in a field."""
         if (field, word) not in self._holding:
-            found = sets.holding_all(self._snapshot, sets.pieces(field, word))
+            found = sets.holding_all(self._snapshot, sets.pieces(field, word, step=LONGEST_GRAM))
             self._holding[field, word] = self._matches & found if found else found
         return self._holding[field, word]
 
+    def containing_in_surname(self, word: str) -> BitMap:
+        return self.people(self.holding(Field.SN, word))
+
+    def containing_in_given_name(self, word: str) -> BitMap:
+        return self.people(self.holding(Field.GIVEN_NAME, word))
+
     def _in_surname(self, ids: BitMap, word: str) -> BitMap:
-        return ids & self.holding(Field.SN, word) if ids else ids
+        if (Field.SN, word) in self._holding:
+            return ids & self._holding[Field.SN, word]
+        for key in sets.pieces(Field.SN, word, step=LONGEST_GRAM):
+            if not ids:
+                break
+            ids = ids & self._snapshot.posting("grams", key)
+        return ids
+
+
+_PEOPLE: Final = (
+    ("the surname is", _Named.surnamed),
+    ("the surname has the word", _Named.bearing_in_surname),
+    ("a given name is, or has the word,", _Named.bearing),
+    ("the surname begins with", _Named.surname_begun),
+    ("a word of the surname begins with", _Named.begun_in_surname),
+    ("a given name begins with", _Named.begun),
+    ("the address begins with", _Named.address_begun),
+)
+_OTHERS: Final = (
+    ("a structure whose name has the word", _Named.bearing),
+    ("a structure whose name has a word that begins with", _Named.begun),
+    ("the surname contains", _Named.containing_in_surname),
+    ("a given name contains", _Named.containing_in_given_name),
+)
 
 
 def _people(snapshot: Snapshot) -> BitMap:

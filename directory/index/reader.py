@@ -102,12 +102,17 @@ class Snapshot:
         kept = self._postings.get((database, key))
         if kept is not None:
             return kept
-        value = self._txn.get(key, db=self._databases[database])
-        found = layout.decode_posting(value)
-        if value is not None and len(value) >= _KEPT_BYTES:
+        return self.decoded(database, key, self._txn.get(key, db=self._databases[database]))
+
+    def decoded(self, database: str, key: bytes, value: memoryview | None) -> BitMap:
+        """The same, for a key whose value has been read."""
+        if value is None or len(value) < _KEPT_BYTES:
+            return layout.decode_posting(value)
+        found = self._postings.get((database, key))
+        if found is None:
             if len(self._postings) >= _KEPT:
                 del self._postings[next(iter(self._postings))]
-            self._postings[database, key] = found
+            found = self._postings[database, key] = layout.decode_posting(value)
         return found
 
     def value(self, database: str, key: bytes) -> bytes | None:
@@ -122,10 +127,7 @@ class Snapshot:
 
     def postings(self, database: str, keys: Iterable[bytes]) -> list[tuple[bytes, BitMap]]:
         """Those of some keys that are there, with their documents: `posting` for many at once."""
-        return [
-            (key, layout.decode_posting(value) if len(value) < _KEPT_BYTES else self.posting(database, key))
-            for key, value in self.several(database, keys)
-        ]
+        return [(key, self.decoded(database, key, value)) for key, value in self.several(database, keys)]
 
     def required(self, database: str, key: bytes) -> memoryview:
         """A value that is there as long as its document is."""
@@ -173,10 +175,10 @@ class Snapshot:
         return {kind: len(self.posting("kinds", bytes([number]))) for kind, number in layout.KIND_NUMBER.items()}
 
     def find(self, query: Query) -> Page:
-        """The documents that satisfy a predicate, best first (see `evaluate` and `ranking`)."""
-        from directory.index import evaluate
+        """The documents that satisfy a predicate, best first (see `choice`, `evaluate` and `ranking`)."""
+        from directory.index import choice
 
-        return evaluate.find(self, query)
+        return choice.find(self, query)
 
     def search(self, query: TextQuery) -> Page:
         """The documents that people may mean by some words (see `search`)."""

@@ -110,24 +110,29 @@ def holding_all(snapshot: Snapshot, keys: Iterable[bytes], enough: int = 0) -> B
     keys = list(keys)
     if len(keys) == 1:
         return snapshot.posting("grams", keys[0])
-    try:
-        sized = sorted((len(snapshot.required("grams", key)), key) for key in keys)
-    except KeyError:
-        return NOBODY  # has this piece
-    ids = snapshot.posting("grams", sized[0][1])
-    for _, key in sized[1:]:
+    there = snapshot.several("grams", keys)
+    if len(there) < len(keys):
+        return NOBODY  # has one of the pieces
+    there.sort(key=_weight)
+    ids = snapshot.decoded("grams", *there[0])
+    for key, value in there[1:]:
         if len(ids) <= enough:
             break
-        ids = ids & snapshot.posting("grams", key)
+        ids = ids & snapshot.decoded("grams", key, value)
     return ids
 
 
-def pieces(field: Field, part: str) -> list[bytes]:
-    """The keys of the longest pieces of an infix, of which every value that holds it holds each."""
+def _weight(there: tuple[bytes, memoryview]) -> int:
+    return len(there[1])
+
+
+def pieces(field: Field, part: str, step: int = 1) -> list[bytes]:
+    """The keys of the longest pieces of an infix, of which every value that holds it holds each. Taken in steps of up
+    to their length they still cover it, and tell nearly as much."""
     if len(part) <= LONGEST_GRAM:
         return [layout.gram_key(field, part)]
-    ends = range(LONGEST_GRAM, min(len(part), _PIECES) + 1)
-    return [layout.gram_key(field, part[end - LONGEST_GRAM : end]) for end in ends]
+    starts = dict.fromkeys((*range(0, min(len(part), _PIECES) - LONGEST_GRAM, step), len(part) - LONGEST_GRAM))
+    return [layout.gram_key(field, part[start : start + LONGEST_GRAM]) for start in starts]
 
 
 def union(several: Iterable[BitMap]) -> BitMap:

@@ -150,7 +150,7 @@ def standing(words: list[str], phrases: list[str], values: Values) -> tuple[int,
         return any(name.startswith(word) for name in names)
 
     def holds(field: Field, word: str) -> bool:
-        grams = [word] if len(word) <= 3 else [word[at : at + 3] for at in range(len(word) - 2)]
+        grams = [word[at : at + 3] for at in (*range(0, len(word) - 3, 3), max(0, len(word) - 3))]
         # They may come from several values.
         return all(any(gram in value for value in values.get(field, ())) for gram in grams)
 
