@@ -20,7 +20,6 @@ import numpy.typing as npt
 
 from directory.index import layout
 from directory.index.documents import prepare
-from directory.index.layout import FIELDS, WORD_CLASSES
 from directory.index.values import WORD_CLASS, named_by, split, value_words
 from directory.model import Kind, Record
 from directory.query import Field
@@ -29,9 +28,6 @@ Numbers = npt.NDArray[np.uint32]
 Entries = dict[str, list[int]]  # a value or word, and the places in the chunk that have it
 
 BODIES: Final = ("values", "documents", "entries")
-TERMS: Final = tuple(f"terms-{field}" for field in FIELDS)
-WORDS: Final = tuple(f"words-{word_class}" for word_class in WORD_CLASSES)
-KINDS: Final = tuple(f"kinds-{kind}" for kind in Kind)
 
 
 @dataclass(frozen=True, slots=True)
