@@ -8,7 +8,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 PIP := .venv/bin/python -m pip --disable-pip-version-check --quiet
 BIN := .venv/bin
 
-.PHONY: demo install dev clients test lint volume bench lock docs clean
+.PHONY: demo install dev clients test lint explore volume bench lock docs clean
 
 demo: install
 	$(BIN)/annuaire demo
@@ -45,6 +45,10 @@ lint: dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
+
+# Properties, with other examples than those of `make test`: by hand, for as long as one likes.
+explore: dev
+	$(BIN)/python -m pytest --hypothesis-profile=explore tests/directory tests/index tests/ldap_server
 
 # Large data and speed: by hand; figures go to docs/benchmarks.md.
 volume: dev

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from sqlalchemy import create_engine, text
 
 from directory.registry.database import Database, connect
@@ -19,6 +20,11 @@ from importers.rpps import import_rpps
 
 SHARED = Path(__file__).parent.parent.parent / "shared"
 _TEMPLATE = "register_template"
+
+# A commit passes or fails, the same on every run and however busy the machine; `make explore` looks for new examples.
+settings.register_profile("same", derandomize=True, deadline=None)
+settings.register_profile("explore", max_examples=2_000, deadline=None)
+settings.load_profile("same")
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -17,6 +17,7 @@ SETS = st.sets(st.integers(0, 24), min_size=1, max_size=12).map(BitMap)
 COSTS = st.integers(0, 30).map(lambda cost: cost / 10)
 TIERS = st.lists(st.builds(Tier, COSTS, st.just("how"), st.just("where"), SETS), max_size=4)
 WEIGHTS = st.integers(1, 60).map(lambda weight: weight / 10)
+ROUNDING = 1e-9
 
 
 def asked(tiers: list[Tier], weight: float) -> Asked:
@@ -48,13 +49,14 @@ def test_documents_come_by_increasing_cost_each_at_its_least(words: list[Asked],
     found: dict[int, float] = {}
     last = 0.0
     for cost, documents in likely(words, ALLOWED, ceiling, lambda: None, all_words=False):
-        assert cost >= last - 1e-9
+        assert cost >= last - ROUNDING
         last = cost
         for number in documents:
             found.setdefault(number, cost)
-    right = cheapest(words, ceiling)
-    assert set(found) == set(right)
-    assert all(abs(found[number] - cost) < 1e-9 for number, cost in right.items())
+    # Costs are sums of floats, whose last bit depends on the order of the terms: at the ceiling itself both are right.
+    right = cheapest(words, ceiling + ROUNDING)
+    assert set(cheapest(words, ceiling - ROUNDING)) <= set(found) <= set(right)
+    assert all(abs(cost - right[number]) < ROUNDING for number, cost in found.items())
 
 
 @given(st.lists(st.builds(asked, TIERS, WEIGHTS), min_size=1, max_size=3))
