@@ -24,7 +24,11 @@ from ldap_server.filters import FilterDecoder
 BIND_REQUEST, UNBIND_REQUEST, SEARCH_REQUEST = 0x60, 0x42, 0x63
 MODIFY_REQUEST, ADD_REQUEST, DELETE_REQUEST, MODIFY_DN_REQUEST = 0x66, 0x68, 0x4A, 0x6C
 COMPARE_REQUEST, ABANDON_REQUEST, EXTENDED_REQUEST = 0x6E, 0x50, 0x77
-SEARCH_ENTRY, SEARCH_DONE, EXTENDED_RESPONSE = 0x64, 0x65, 0x78
+BIND_RESPONSE, SEARCH_ENTRY, SEARCH_DONE = 0x61, 0x64, 0x65
+MODIFY_RESPONSE, ADD_RESPONSE, DELETE_RESPONSE, MODIFY_DN_RESPONSE = 0x67, 0x69, 0x6B, 0x6D
+COMPARE_RESPONSE, EXTENDED_RESPONSE = 0x6F, 0x78
+RESPONSE_NAME, RESPONSE_VALUE = 0x8A, 0x8B  # what an ExtendedResponse has behind the result
+SIMPLE, SASL = 0x80, 0xA3  # how a bind authenticates
 
 SUCCESS, OPERATIONS_ERROR, PROTOCOL_ERROR, TIME_LIMIT, SIZE_LIMIT = 0, 1, 2, 3, 4
 COMPARE_FALSE, COMPARE_TRUE, AUTH_METHOD_NOT_SUPPORTED = 5, 6, 7
@@ -71,6 +75,32 @@ class Search(NamedTuple):
     attributes: tuple[str, ...]
 
 
+class Bind(NamedTuple):
+    """A BindRequest (RFC 4511 section 4.2)."""
+
+    version: int
+    name: str
+    method: int  # the tag of the authentication choice
+    password: bytes = b""  # of a simple bind
+    mechanism: str = ""  # of a SASL bind
+    credentials: bytes | None = None
+
+
+class Compare(NamedTuple):
+    """A CompareRequest (RFC 4511 section 4.10)."""
+
+    entry: str
+    description: bytes
+    value: bytes
+
+
+class Extended(NamedTuple):
+    """An ExtendedRequest (RFC 4511 section 4.12)."""
+
+    name: str
+    value: bytes | None
+
+
 def open_envelope(message: bytes, max_controls: int) -> Envelope:
     """The outer part of a message.
 
@@ -101,6 +131,49 @@ def _controls(reader: Reader, most: int) -> tuple[Control, ...]:
         value = one.octets() if one.more and one.peek() == OCTET_STRING else None
         found.append(Control(oid, critical, value))
     return tuple(found)
+
+
+def _content(envelope: Envelope) -> Reader:
+    return Reader(envelope.data, envelope.start, envelope.end)
+
+
+def decode_bind(envelope: Envelope) -> Bind:
+    """The BindRequest of an envelope.
+
+    Raises:
+        Malformed: it is none.
+    """
+    body = _content(envelope)
+    version, name, method = body.integer(), body.octets().decode("utf-8", "replace"), body.peek()
+    if method == SIMPLE:
+        return Bind(version, name, method, password=body.octets(SIMPLE))
+    if method != SASL:
+        return Bind(version, name, method)
+    sasl = body.inside(SASL)
+    mechanism = sasl.octets().decode("ascii", "replace")
+    return Bind(version, name, method, mechanism=mechanism, credentials=sasl.octets() if sasl.more else None)
+
+
+def decode_compare(envelope: Envelope) -> Compare:
+    """The CompareRequest of an envelope.
+
+    Raises:
+        Malformed: it is none.
+    """
+    body = _content(envelope)
+    entry, assertion = body.octets().decode("utf-8", "replace"), body.inside(SEQUENCE)
+    return Compare(entry, assertion.octets(), assertion.octets())
+
+
+def decode_extended(envelope: Envelope) -> Extended:
+    """The ExtendedRequest of an envelope.
+
+    Raises:
+        Malformed: it is none.
+    """
+    body = _content(envelope)
+    name = body.octets(0x80).decode("ascii", "replace")
+    return Extended(name, body.octets(0x81) if body.more else None)
 
 
 def decode_search(envelope: Envelope, decoder: FilterDecoder, max_attributes: int) -> Search:
@@ -173,19 +246,19 @@ def result(
     return tlv(SEQUENCE, encoded)
 
 
-_BARE_DONE: Final = {
+BARE_DONE: Final = {
     code: tlv(SEARCH_DONE, integer(code, ENUMERATED) + octets(b"") + octets(b"")) for code in (SUCCESS, SIZE_LIMIT)
 }
 
 
 def search_done(message_id: bytes, code: int) -> bytes:
     """A SearchResultDone that says success or sizeLimitExceeded and nothing else."""
-    return tlv(SEQUENCE, message_id + _BARE_DONE[code])
+    return tlv(SEQUENCE, message_id + BARE_DONE[code])
 
 
 def notice_of_disconnection(code: int, message: str) -> bytes:
     """The unsolicited notification before closing (RFC 4511 section 4.4.1)."""
-    return result(0, EXTENDED_RESPONSE, code, message, extra=tlv(0x8A, NOTICE_OF_DISCONNECTION.encode()))
+    return result(0, EXTENDED_RESPONSE, code, message, extra=tlv(RESPONSE_NAME, NOTICE_OF_DISCONNECTION.encode()))
 
 
 def paged_value(size: int, cookie: bytes) -> bytes:

@@ -5,16 +5,17 @@ from __future__ import annotations
 import functools
 import hashlib
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 import directory
-from directory.errors import DirectoryError, InvalidInput, QueryTooComplex, TimeLimitExceeded, Unavailable
+from directory.errors import DirectoryError
 from directory.index.choice import Choice
 from directory.index.reader import Index, Snapshot
 from directory.query import And, Field, Is, Predicate, Query
 from directory.settings import Settings
 from ldap_server import dit, messages
+from ldap_server.answers import Answer, Course, failed, refused
 from ldap_server.ber import Malformed
 from ldap_server.dit import BASE, Name, Tree
 from ldap_server.entries import Selection, cutter, framed
@@ -47,16 +48,6 @@ _EVERYTHING_OPERATIONAL: Final = frozenset(
 )
 
 
-class Answer(NamedTuple):
-    """Encoded entries, then the result."""
-
-    entries: list[bytes]
-    code: int
-    message: str = ""
-    matched: str = ""
-    controls: Sequence[tuple[str, bytes]] = ()
-
-
 class Wishes(NamedTuple):
     """What the controls of a search ask for."""
 
@@ -83,10 +74,6 @@ def wishes(controls: Sequence[Control]) -> Wishes:
     return Wishes(page, sort)
 
 
-def unknown_critical(controls: Sequence[Control]) -> Control | None:
-    return next((control for control in controls if control.critical and control.oid not in SUPPORTED_CONTROLS), None)
-
-
 class Window(NamedTuple):
     """Which of the matches a search sends: `size` of them after the first `start`. Nothing may follow a `last` one:
     the size limit is that of the whole walk (RFC 2696 section 3)."""
@@ -105,9 +92,8 @@ class Searcher:
         self._time_limit_s = settings.ldap_time_limit_s
         self.tree = Tree(settings.ldap_base_dn)
 
-    def search(self, message_id: bytes, search: Search, controls: Sequence[Control]) -> Iterator[Answer | None]:
-        """Carry out a search in turns: None after each turn that was not enough, then the answer. Expected errors are
-        part of the answer. To close the iterator before its end gives the search up."""
+    def search(self, message_id: bytes, search: Search, controls: Sequence[Control]) -> Course:
+        """Carry out a search in turns. Expected errors are part of the answer."""
         try:
             wanted = wishes(controls) if controls else _NO_WISHES
             base = dit.parse(search.base)
@@ -124,11 +110,11 @@ class Searcher:
                             yield None
                         answer = self._answer(snapshot, message_id, search, wanted, window, choice)
         except dit.BadName as error:
-            answer = Answer([], messages.INVALID_DN, str(error))
+            answer = refused(messages.INVALID_DN, str(error))
         except Malformed as error:
-            answer = Answer([], messages.PROTOCOL_ERROR, str(error))
+            answer = refused(messages.PROTOCOL_ERROR, str(error))
         except DirectoryError as error:
-            answer = Answer([], result_code(error), error.message)
+            answer = failed(error)
         yield answer
 
     # -- mailboxes ---------------------------------------------------------------------------------------------------
@@ -150,10 +136,10 @@ class Searcher:
         start = 0
         if cookie:
             if len(cookie) != _COOKIE.size or _COOKIE.unpack(cookie)[1] != _stamp(search, snapshot):
-                return Answer([], messages.UNWILLING, "this cookie is not of this search")
+                return refused(messages.UNWILLING, "this cookie is not of this search")
             start = _COOKIE.unpack(cookie)[0]
         if size < 0:
-            return Answer([], messages.PROTOCOL_ERROR, "a negative page size")
+            return refused(messages.PROTOCOL_ERROR, "a negative page size")
         if size == 0 and cookie:
             # The client gives the walk up.
             return Answer([], messages.SUCCESS, controls=[(messages.PAGED_RESULTS, messages.paged_value(0, b""))])
@@ -211,14 +197,14 @@ class Searcher:
             return self._one_mailbox(message_id, search, address)
         container = self.tree.container(base)
         if container is None:
-            return Answer([], messages.NO_SUCH_OBJECT, matched=self.tree.nearest(base))
+            return refused(messages.NO_SUCH_OBJECT, matched=self.tree.nearest(base))
         meant = [container] if search.scope == BASE else self.tree.children(base)
         return Answer(_containers(message_id, search, selection, meant), messages.SUCCESS)
 
     def _one_mailbox(self, message_id: bytes, search: Search, address: str) -> Answer:
         with self._index.read() as snapshot:
             if not _mailbox(snapshot, address):
-                return Answer([], messages.NO_SUCH_OBJECT, matched=self.tree.base)
+                return refused(messages.NO_SUCH_OBJECT, matched=self.tree.base)
             numbers = [] if search.scope == dit.ONE else _mailbox(snapshot, address, search.filter)
             cut = cutter(search.attributes, search.types_only).framed
             entries = [cut(message_id, self.tree.below_base, snapshot.entry(number)) for number in numbers]
@@ -241,7 +227,7 @@ class Searcher:
             "subschemaSubentry": [SUBSCHEMA_DN],
         }
         if not dit.satisfied(search.filter, attributes):
-            return Answer([], messages.SUCCESS)
+            return Answer()
         # Asked for nothing by name, a root DSE shows all it has: what browsers of directories expect.
         shown = Selection(True, True, frozenset(), search.types_only) if not search.attributes else selection
         encoded = shown.encode(attributes.items(), _EVERYTHING_OPERATIONAL)
@@ -251,7 +237,7 @@ class Searcher:
     def _subschema(message_id: bytes, search: Search, selection: Selection) -> Answer:
         attributes = subschema_attributes()
         if search.scope == dit.ONE or not dit.satisfied(search.filter, {**attributes, "objectClass": ["subschema"]}):
-            return Answer([], messages.SUCCESS)
+            return Answer()
         encoded = selection.encode(attributes.items(), _EVERYTHING_OPERATIONAL)
         return Answer([framed(message_id, SUBSCHEMA_DN.encode(), b"", encoded)], messages.SUCCESS)
 
@@ -276,17 +262,6 @@ def _mailbox(snapshot: Snapshot, address: str, asked: Predicate | None = None) -
     named = Is(Field.MAIL, address)
     page = snapshot.find(Query(predicate=named if asked is None else And((named, asked)), limit=1))
     return [match.document.number for match in page.matches]
-
-
-def result_code(error: DirectoryError) -> int:
-    """The result code of an error of the tree (DESIGN section 6)."""
-    if isinstance(error, InvalidInput):
-        return messages.PROTOCOL_ERROR
-    if isinstance(error, QueryTooComplex):
-        return messages.ADMIN_LIMIT
-    if isinstance(error, TimeLimitExceeded):
-        return messages.TIME_LIMIT
-    return messages.UNAVAILABLE if isinstance(error, Unavailable) else messages.OTHER
 
 
 def _stamp(search: Search, snapshot: Snapshot) -> bytes:

@@ -13,7 +13,8 @@ from directory.index.reader import Index
 from directory.settings import Settings
 from ldap_server.door import Door
 from ldap_server.loads import Loads
-from ldap_server.protocol import ConnectionFactory, Service
+from ldap_server.protocol import ConnectionFactory
+from ldap_server.sharing import Service
 
 log = logging.getLogger("annuaire.ldap")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
@@ -13,9 +13,11 @@ from ldaptor.protocols import pureldap
 from directory.settings import Settings
 from ldap_server import messages
 from ldap_server.access import AccessLog
+from ldap_server.answers import Answer, Course
 from ldap_server.messages import Control, Search
-from ldap_server.protocol import Connection, Service
-from ldap_server.searching import Answer, Searcher
+from ldap_server.protocol import Connection
+from ldap_server.searching import Searcher
+from ldap_server.sharing import Service
 
 BIND = bytes.fromhex("300c020101600702010304008000")
 
@@ -94,7 +96,7 @@ class Patient(Searcher):
         self.turns: list[int] = []
         self.given_up: list[int] = []
 
-    def search(self, message_id: bytes, search: Search, _controls: Sequence[Control]) -> Iterator[Answer | None]:
+    def search(self, message_id: bytes, search: Search, _controls: Sequence[Control]) -> Course:
         number = message_id[-1]
         try:
             for _ in range(int(search.base or 0)):

@@ -1,0 +1,47 @@
+"""What an operation comes to: entries, then the result (RFC 4511 section 4.1.9)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from directory.errors import DirectoryError, InvalidInput, QueryTooComplex, TimeLimitExceeded, Unavailable
+from ldap_server import messages
+from ldap_server.caller import Caller
+
+
+class Answer(NamedTuple):
+    """Encoded entries, then the result. A bind also says who asks from now on."""
+
+    entries: Sequence[bytes] = ()
+    code: int = messages.SUCCESS
+    message: str = ""
+    matched: str = ""
+    controls: Sequence[tuple[str, bytes]] = ()
+    extra: bytes = b""  # what an operation's response has behind the result
+    caller: Caller | None = None
+
+
+Course = Iterator[Answer | None]
+"""An operation under way: None after each turn that was not enough, then the answer. To close it before its end gives
+the operation up."""
+
+
+def refused(code: int, message: str = "", *, matched: str = "") -> Answer:
+    return Answer((), code, message, matched)
+
+
+def failed(error: DirectoryError) -> Answer:
+    """The answer that an error of the tree makes."""
+    return refused(result_code(error), error.message)
+
+
+def result_code(error: DirectoryError) -> int:
+    """The result code of an error of the tree (DESIGN section 6)."""
+    if isinstance(error, InvalidInput):
+        return messages.PROTOCOL_ERROR
+    if isinstance(error, QueryTooComplex):
+        return messages.ADMIN_LIMIT
+    if isinstance(error, TimeLimitExceeded):
+        return messages.TIME_LIMIT
+    return messages.UNAVAILABLE if isinstance(error, Unavailable) else messages.OTHER
