@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from directory.callers.caller import Caller
 from directory.errors import DirectoryError, InvalidInput, QueryTooComplex, TimeLimitExceeded, Unavailable
 from ldap_server import messages
-from ldap_server.caller import Caller
 
 
 class Answer(NamedTuple):

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
+from directory.callers.caller import Caller
 from ldap_server import messages
 from ldap_server.answers import Answer, Course, refused
-from ldap_server.caller import Caller
 from ldap_server.messages import Bind, Envelope
 from ldap_server.sharing import Service
 
 
 def bind(_service: Service, caller: Caller, envelope: Envelope) -> Course:
     """Whatever comes of it, the client is no longer who it was (RFC 4511 section 4.2.1)."""
-    nobody = replace(caller, identity="")
+    nobody = caller.anonymous()
     yield _answer(messages.decode_bind(envelope))._replace(caller=nobody)
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from directory.callers.caller import Caller
 from directory.errors import DirectoryError
 from directory.query import Has, Predicate, Undefined
 from ldap_server import dit, messages
 from ldap_server.answers import Answer, Course, failed, refused
-from ldap_server.caller import Caller
 from ldap_server.filters import assertion_text, equality
 from ldap_server.messages import Compare, Envelope
 from ldap_server.schema import described

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Final
 
+from directory.callers.caller import Caller
 from ldap_server import messages
 from ldap_server.answers import Answer, Course, refused
-from ldap_server.caller import Caller
 from ldap_server.messages import Envelope, Extended
 from ldap_server.sharing import Service
 

@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from directory.callers.caller import Caller
 from ldap_server import messages
 from ldap_server.answers import Course, refused
 from ldap_server.binding import bind
-from ldap_server.caller import Caller
 from ldap_server.comparing import compare
 from ldap_server.extended import extended
 from ldap_server.filters import FilterDecoder

@@ -13,12 +13,12 @@ from typing import Any, Final
 from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.python.failure import Failure
 
+from directory.callers.caller import Caller
 from directory.errors import QueryTooComplex
 from directory.logs import pairs, reference
 from ldap_server import messages
 from ldap_server.answers import Answer, Course, failed, refused
 from ldap_server.ber import Framer, Malformed, TooLarge
-from ldap_server.caller import Caller
 from ldap_server.messages import Envelope
 from ldap_server.operations import OPERATIONS, unknown_critical
 from ldap_server.outlet import Outlet
