@@ -15,7 +15,7 @@ from directory.errors import InvalidInput
 from directory.settings import Settings
 
 ROOT = Path(__file__).parent.parent
-PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 
 
 def test_the_settings_page_is_made_from_the_code() -> None:

@@ -1,0 +1,1 @@
+"""Real LDAP clients, and what others send, against the server."""
