@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Self
+from typing import Literal, Self
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from directory.callers.networks import read_allowances
 from directory.errors import InvalidInput
 
 PREFIX = "ANNUAIRE_"
@@ -51,6 +53,34 @@ class Settings(BaseSettings):
     ldap_idle_s: float = Field(300.0, gt=0, description="Seconds after which a silent LDAP connection is closed.")
     ldap_first_message_s: float = Field(10.0, gt=0, description="Seconds to the first complete LDAP message.")
     ldap_write_stall_s: float = Field(10.0, gt=0, description="Seconds a client may leave an LDAP answer unread.")
+
+    profile: Literal["open", "public"] | None = Field(
+        None,
+        description="`open`: whoever reaches the node may read all of it. `public`: callers have budgets "
+        "(docs/limits.md). Unset: `open` where `BIND_ADDRESS` is a loopback address, `public` elsewhere.",
+    )
+    anonymous_entries_per_day: int = Field(
+        2000, ge=1, description="Profile `public`: different entries a day to an anonymous caller (address, IPv6 /64)."
+    )
+    known_entries_per_day: int = Field(
+        20_000, ge=1, description="Profile `public`: different entries a day to an account."
+    )
+    gateway_entries_per_day: int = Field(
+        1_000_000, ge=1, description="Profile `public`: different entries a day to the account of a mail gateway."
+    )
+    anonymous_short_patterns_per_day: int = Field(
+        300,
+        ge=1,
+        description="Profile `public`: different patterns of 3 letters or fewer an anonymous caller may ask a day.",
+    )
+    network_entries_per_day: str = Field(
+        "",
+        description="Networks that count as one anonymous caller each, with its budget: "
+        "`10.1.0.0/16=20000,2001:db8:7::/48=5000` (a hospital behind one address).",
+    )
+    callers_counted: int = Field(
+        32_768, ge=8, le=2**24, description="Callers counted at a time, 1.2 KB each in one file of the data directory."
+    )
 
     http_limit: int = Field(20, ge=1, description="Matches of a REST search unless `limit` asks otherwise.")
     http_limit_max: int = Field(100, ge=1, description="Most matches of one REST search.")
@@ -96,6 +126,16 @@ class Settings(BaseSettings):
             name = PREFIX + str(first["loc"][0]).upper()
             raise InvalidInput(f"setting {name}: {first['msg']} (got {first['input']!r})") from error
 
+    @field_validator("network_entries_per_day")
+    @classmethod
+    def _readable_allowances(cls, value: str) -> str:
+        return _readable(read_allowances, value)
+
+    @property
+    def public(self) -> bool:
+        """Whether callers have budgets."""
+        return self.profile == "public" if self.profile else not _is_loopback(self.bind_address)
+
     @property
     def index_path(self) -> Path:
         return self.data_dir / "index"
@@ -103,6 +143,22 @@ class Settings(BaseSettings):
     @property
     def index_map_bytes(self) -> int:
         return int(self.index_map_gib * 2**30)
+
+
+def _readable(read: Callable[[str], object], value: str) -> str:
+    """The value, which a reader of its own can read."""
+    try:
+        read(value)
+    except InvalidInput as error:
+        raise ValueError(error.message) from error
+    return value
+
+
+def _is_loopback(address: str) -> bool:
+    try:
+        return ipaddress.ip_address(address).is_loopback
+    except ValueError:
+        return address == "localhost"
 
 
 def _dotenv_names() -> list[str]:

@@ -1,0 +1,1 @@
+"""The callers of the directory, their networks and budgets."""
