@@ -86,6 +86,21 @@ class Settings(BaseSettings):
     http_limit_max: int = Field(100, ge=1, description="Most matches of one REST search.")
     search_time_limit_s: float = Field(5.0, gt=0, description="Seconds a REST search may take.")
 
+    account_grace_days: float = Field(
+        7.0, ge=0, description="Days for which an account's earlier secret stays valid after `annuaire account rotate`."
+    )
+    password_threads: int = Field(2, ge=1, le=16, description="Passwords that one worker process checks side by side.")
+    password_waiting: int = Field(32, ge=1, description="Passwords that may wait to be checked in one worker process.")
+    password_kept_s: float = Field(
+        60.0, ge=0, description="Seconds for which a password found right is not worked through again; 0: never."
+    )
+    password_failures_per_account: int = Field(
+        10, ge=1, description="Wrong passwords per minute and account, after which others are refused unchecked."
+    )
+    password_failures_per_address: int = Field(
+        30, ge=1, description="Wrong passwords per minute and client address, after which others are refused unchecked."
+    )
+
     stale_after_s: float = Field(
         3 * 86400.0, gt=0, description="Age of the index's last check against the register past which `/readyz` is 503."
     )

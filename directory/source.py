@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
 
+from directory.accounts import AccountList
 from directory.model import Changes, Kind, Record, RegisterState
 
 
@@ -28,6 +29,9 @@ class RecordSource(Protocol):
 
     def read(self, kind: Kind, keys: Collection[str]) -> Iterator[Record]:
         """The records with these keys; those that do not exist are left out."""
+
+    def accounts(self) -> AccountList:
+        """All accounts that are not revoked."""
 
     def changes(self, epoch: str, revision: int) -> Changes:
         """What changed between an index's (epoch, revision) and this state."""

@@ -24,7 +24,8 @@ from typing import Final, Protocol, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from directory.index import layout, merge, store
+from directory.accounts import AccountList
+from directory.index import accounts, layout, merge, store
 from directory.index.layout import WORD_CLASSES
 from directory.index.merge import Pair, Spooled
 from directory.index.spool import BODIES, Chunk, Numbers, Spooler, byte_order, read_lengths, read_texts
@@ -88,7 +89,7 @@ def build_locked(
         spool = Path(name)
         # One team after the other: what was kept to prepare documents is not held while they are merged.
         with register.open() as source, _team(workers) as team:
-            state = source.state
+            state, held = source.state, source.accounts()
             pinned = source.pin()
             tasks = [
                 (register, pinned, kind, first, end, spool)
@@ -97,7 +98,7 @@ def build_locked(
             ]
             chunks = _prepare_all(tasks, team, watch)
         with _team(workers) as team:
-            _write(build, map_bytes, chunks, spool, state, team, watch)
+            _write(build, map_bytes, chunks, spool, state, held, team, watch)
     store.swap_in(path, build)
     store.write_seen(path, state.revision)
     return state
@@ -182,6 +183,7 @@ def _write(
     chunks: list[Chunk],
     spool: Path,
     state: RegisterState,
+    held: AccountList,
     team: _Team,
     watch: BuildProgress,
 ) -> None:
@@ -205,6 +207,7 @@ def _write(
             watch.stage("writing to disk")
             with environment.lmdb.begin(write=True) as txn:
                 txn.put(layout.META_NEXT_ID, layout.id_key(len(ranked)), db=environment.databases["meta"])
+                accounts.write(txn, environment.databases[accounts.DATABASE], held)
                 store.write_state(txn, environment, state)
             environment.lmdb.sync(True)
     finally:

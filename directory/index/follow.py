@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import threading
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -13,7 +15,7 @@ import lmdb
 from pyroaring import BitMap
 
 from directory.errors import Unavailable
-from directory.index import layout, store
+from directory.index import accounts, layout, store
 from directory.index.build import BuildProgress, build_locked
 from directory.index.documents import Prepared, key_of, prepare, record_kind
 from directory.index.layout import WORD_CLASSES
@@ -88,11 +90,11 @@ class Follower:
             return True
         with self.register.open() as source:
             state = self._state(environment)
-            changes = source.changes(state.epoch, state.revision)
+            changes = self._missing(environment, source.changes(state.epoch, state.revision))
             if changes.reset:
                 changed = True
             else:
-                changed = changes.state.revision != state.revision
+                changed = changes.state.revision != state.revision or changes.accounts
                 if changed:
                     self._apply(environment, source, changes)
         if changes.reset:
@@ -136,6 +138,13 @@ class Follower:
         with environment.lmdb.begin() as txn:
             return store.read_state(txn.get(layout.META_STATE, db=environment.databases["meta"]))
 
+    @staticmethod
+    def _missing(environment: Environment, changes: Changes) -> Changes:
+        """The changes, and the accounts where the index has never had any."""
+        with environment.lmdb.begin() as txn:
+            filled = accounts.filled(txn, environment.databases[accounts.DATABASE])
+        return changes if filled else dataclasses.replace(changes, accounts=True)
+
     def _apply(self, environment: Environment, source: RecordSource, changes: Changes) -> None:
         """One write transaction: readers see all of a revision or nothing of it."""
         with store.translated(), environment.lmdb.begin(write=True, buffers=False) as txn:
@@ -151,6 +160,8 @@ class Follower:
                     for key in batch:
                         update.replace(kind, key, present.get(key))
             update.write()
+            if changes.accounts:
+                accounts.write(txn, environment.databases[accounts.DATABASE], source.accounts())
             store.write_state(txn, environment, changes.state)
         log.info("followed %s", pairs(revision=changes.state.revision, documents=len(changes.keys)))
 
@@ -158,7 +169,7 @@ class Follower:
 class _Update:
     """Gathers what changed documents add to and take from postings, so that each posting is written once."""
 
-    def __init__(self, txn: Any, databases: dict[str, Any]) -> None:
+    def __init__(self, txn: Any, databases: Mapping[str, Any]) -> None:
         self._txn = txn
         self._databases = databases
         self._add: dict[PostingKey, list[int]] = defaultdict(list)

@@ -14,6 +14,7 @@ from pyroaring import BitMap
 
 from directory.errors import Unavailable
 from directory.index import compression, layout, store
+from directory.index.accounts import AccountCopy
 from directory.index.store import Environment, Seen
 from directory.model import Kind, RegisterState
 from directory.query import Field
@@ -114,6 +115,14 @@ class Snapshot:
                 del self._postings[next(iter(self._postings))]
             found = self._postings[database, key] = layout.decode_posting(value)
         return found
+
+    def holds(self, database: str) -> bool:
+        """Whether the index has a database at all (`accounts` came later than the others)."""
+        return database in self._databases
+
+    @property
+    def accounts(self) -> AccountCopy:
+        return AccountCopy(self)
 
     def value(self, database: str, key: bytes) -> bytes | None:
         found = self._txn.get(key, db=self._databases[database])
@@ -242,6 +251,7 @@ class Index:
     def _look(self) -> None:
         build = store.current_build(self._path)
         if build == self._build and self._environment is not None:
+            self._environment = self._environment.looked_through()
             return
         if build is None:
             if self._environment is not None:

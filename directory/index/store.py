@@ -6,7 +6,7 @@ import contextlib
 import fcntl
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,6 +16,7 @@ import lmdb
 import orjson
 
 from directory.errors import Unavailable
+from directory.index import accounts
 from directory.index.layout import DATABASES, LAYOUT_VERSION, META_STATE, META_VERSIONS
 from directory.model import RegisterState
 from directory.text import FOLD_VERSION
@@ -35,10 +36,16 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """An open LMDB environment with its named databases."""
+    """An open LMDB environment with its named databases. That of the accounts is missing in an index made before there
+    were any, until its writer has opened it."""
 
     lmdb: Any
-    databases: dict[str, Any]
+    databases: Mapping[str, Any]
+
+    def looked_through(self) -> Environment:
+        """The same environment, with what has been added to it since."""
+        added = _optional(self.lmdb) if accounts.DATABASE not in self.databases else {}
+        return Environment(self.lmdb, {**self.databases, **added}) if added else self
 
     def close(self) -> None:
         self.lmdb.close()
@@ -54,6 +61,7 @@ def open_environment(folder: Path, map_bytes: int, *, write: bool = False, fresh
         str(folder),
         map_size=map_bytes,
         max_dbs=len(DATABASES) + 2,
+        mode=0o640,  # accounts are in it: what is kept of passwords is not for everybody on the machine
         max_readers=_READERS,
         readonly=not write,
         readahead=False,
@@ -63,7 +71,14 @@ def open_environment(folder: Path, map_bytes: int, *, write: bool = False, fresh
     # Slots of readers that were killed would keep old pages from being reused.
     env.reader_check()
     databases = {name: env.open_db(name.encode(), create=write) for name in DATABASES}
-    return Environment(env, databases)
+    return Environment(env, {**databases, **_optional(env, create=write)})
+
+
+def _optional(env: Any, *, create: bool = False) -> dict[str, Any]:
+    try:
+        return {accounts.DATABASE: env.open_db(accounts.DATABASE.encode(), create=create)}
+    except lmdb.NotFoundError:
+        return {}
 
 
 @contextlib.contextmanager

@@ -12,7 +12,8 @@ from typing import Final
 
 from pyroaring import BitMap
 
-from directory.index import compression, layout
+from directory.accounts import AccountList
+from directory.index import accounts, compression, layout
 from directory.index.documents import Prepared, prepare
 from directory.index.lexicon import lexicon_keys
 from directory.index.postings import POSTINGS, all_keys
@@ -42,7 +43,7 @@ def verify(register: Register, path: Path, *, map_bytes: int) -> list[Difference
 
     Checked: the revision; that each record has its document, with the very bytes and the place in the static order it
     would get today, in exactly the postings it belongs to; that no document is left of a record that is gone; that
-    ids follow the static order; and that each word is in the lexicon under its keys.
+    ids follow the static order; that each word is in the lexicon under its keys; and the accounts.
 
     Raises:
         Unavailable: the register cannot be reached, or there is no index.
@@ -59,6 +60,7 @@ def verify(register: Register, path: Path, *, map_bytes: int) -> list[Difference
             differences += verification.postings()
             differences += verification.order()
             differences += verification.lexicon()
+            differences += verification.accounts(source.accounts())
             return differences
     finally:
         index.close()
@@ -158,3 +160,19 @@ class _Verification:
                     yield Difference("lexicon", word, f"under {key!r}, where no document has it from")
         for key, word in sorted(expected):
             yield Difference("lexicon", word, f"missing under {key!r}")
+
+    def accounts(self, held: AccountList) -> Iterator[Difference]:
+        """The accounts, what finds them, and nothing of those that are gone."""
+        expected = dict(accounts.pairs(held))
+        found: dict[bytes, bytes] = {}
+        if self._snapshot.holds(accounts.DATABASE):
+            found = {key: bytes(value) for key, value in self._snapshot.scan(accounts.DATABASE, _EVERYTHING)}
+        for key in sorted(expected.keys() | found.keys()):
+            if expected.get(key) != found.get(key):
+                yield Difference("account", accounts.name_of(key), _told(expected.get(key), found.get(key)))
+
+
+def _told(expected: bytes | None, found: bytes | None) -> str:
+    if found is None:
+        return "not in the index"
+    return "in the index, not in the register" if expected is None else "otherwise in the register"

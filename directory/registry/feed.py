@@ -7,6 +7,7 @@ merging (a relation that is being removed is only visible before), and then publ
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final
 
 from sqlalchemy import Connection, text
@@ -16,6 +17,7 @@ from directory.registry.tables import FEED_CHANNEL
 
 KEEP_DAYS: Final = 30
 STATE: Final = "state"  # the feed line every revision has: its date and number changed
+ACCOUNT: Final = "account"  # its key is a name; no record depends on accounts
 _RESET_SHARE: Final = 0.3  # of all documents touched: from there on a rebuild is quicker than following
 
 _CREATE: Final = """
@@ -103,13 +105,7 @@ def publish(connection: Connection, *, first_load: bool) -> int:
     and a follower that has seen one has seen all before it. A first load, or a change of a large share of everything,
     is one `reset` line instead of millions.
     """
-    revision = int(
-        connection.execute(
-            text(
-                "UPDATE register_state SET revision = revision + 1, committed_at = clock_timestamp() RETURNING revision"
-            )
-        ).scalar_one()
-    )
+    revision = _next_revision(connection)
     if first_load or _large(connection):
         connection.execute(
             text("INSERT INTO feed (revision, kind, key) VALUES (:revision, :kind, '')"),
@@ -120,7 +116,28 @@ def publish(connection: Connection, *, first_load: bool) -> int:
             text("INSERT INTO feed (revision, kind, key) SELECT :revision, kind, key FROM touched"),
             {"revision": revision},
         )
-    # Always one line, so that a missing revision is a gap and nothing else.
+    _announce(connection, revision)
+    return revision
+
+
+def publish_accounts(connection: Connection, names: Iterable[str]) -> int:
+    """Take the next revision for accounts that have changed; returns it."""
+    revision = _next_revision(connection)
+    connection.execute(
+        text("INSERT INTO feed (revision, kind, key) VALUES (:revision, :kind, :name)"),
+        [{"revision": revision, "kind": ACCOUNT, "name": name} for name in names],
+    )
+    _announce(connection, revision)
+    return revision
+
+
+def _next_revision(connection: Connection) -> int:
+    taken = "UPDATE register_state SET revision = revision + 1, committed_at = clock_timestamp() RETURNING revision"
+    return int(connection.execute(text(taken)).scalar_one())
+
+
+def _announce(connection: Connection, revision: int) -> None:
+    """The line that every revision has, so that a missing revision is a gap and nothing else; and the notice."""
     connection.execute(
         text("INSERT INTO feed (revision, kind, key) VALUES (:revision, :kind, '')"),
         {"revision": revision, "kind": STATE},
@@ -129,7 +146,6 @@ def publish(connection: Connection, *, first_load: bool) -> int:
                        {"days": KEEP_DAYS})  # fmt: skip
     connection.execute(text("SELECT pg_notify(:channel, :revision)"),
                        {"channel": FEED_CHANNEL, "revision": str(revision)})  # fmt: skip
-    return revision
 
 
 def _large(connection: Connection) -> bool:

@@ -15,9 +15,11 @@ from typing import Any, Final
 import psycopg2.extensions
 from sqlalchemy import Connection, text
 
+from directory.accounts import AccountList
 from directory.model import RESET, Changes, Kind, Mailbox, Organization, Practitioner, Record, RegisterState
+from directory.registry.accounts import read_accounts
 from directory.registry.database import connect, translated
-from directory.registry.feed import STATE
+from directory.registry.feed import ACCOUNT, STATE
 from directory.registry.records import Assembler, Selection
 from directory.registry.status import read_state
 from directory.registry.tables import FEED_CHANNEL
@@ -126,6 +128,9 @@ class Source:
         records: Iterator[Practitioner | Organization | Mailbox] = readers[kind](selection)
         return records
 
+    def accounts(self) -> AccountList:
+        return read_accounts(self._connection)
+
     def changes(self, epoch: str, revision: int) -> Changes:
         state = self._state
         if epoch != state.epoch or revision > state.revision:
@@ -135,8 +140,8 @@ class Source:
         ).all()
         if self._gap(revision) or any(row.kind == RESET for row in rows):
             return Changes(state=state, reset=True)
-        keys = frozenset((Kind(row.kind), row.key) for row in rows if row.kind != STATE)
-        return Changes(state=state, keys=keys)
+        keys = frozenset((Kind(row.kind), row.key) for row in rows if row.kind not in (STATE, ACCOUNT))
+        return Changes(state=state, keys=keys, accounts=any(row.kind == ACCOUNT for row in rows))
 
     def _gap(self, revision: int) -> bool:
         """Whether the feed's oldest lines after this revision have been pruned."""

@@ -14,6 +14,7 @@ from sqlalchemy import (
     Boolean,
     Column,
     DateTime,
+    ForeignKey,
     Index,
     LargeBinary,
     MetaData,
@@ -213,6 +214,36 @@ feed = Table(
     Column("at", DateTime(timezone=True), nullable=False, server_default=text("clock_timestamp()")),
     PrimaryKeyConstraint("revision", "kind", "key"),
     Index("feed_at", "at"),
+)
+
+account = Table(
+    "account",
+    metadata,
+    # A revoked account stays: its name stands in journals and is not given twice.
+    Column("name", _BYTES, primary_key=True),
+    *_texts("kind", "scopes"),  # gateway|application|person; scopes separated by blanks
+    Column("created_at", DateTime(timezone=True), nullable=False, server_default=text("now()")),
+    Column("expires_at", DateTime(timezone=True)),
+    Column("revoked_at", DateTime(timezone=True)),
+)
+
+account_credential = Table(
+    "account_credential",
+    metadata,
+    Column("key_id", _BYTES, primary_key=True),
+    Column("account", _BYTES, ForeignKey("account.name"), nullable=False),
+    *_texts("kind", "verifier"),  # secret|password|certificate; see directory.accounts.Credential
+    Column("created_at", DateTime(timezone=True), nullable=False, server_default=text("now()")),
+    Column("expires_at", DateTime(timezone=True)),
+    Index("account_credential_account", "account"),
+)
+
+account_pepper = Table(
+    "account_pepper",
+    metadata,
+    # One row: the key of the digests of secrets.
+    Column("id", SmallInteger, primary_key=True, autoincrement=False),
+    Column("pepper", LargeBinary, nullable=False),
 )
 
 IMPORT_LOCK: Final = 0x616E_6E75  # "annu": the advisory lock of the one import that may run

@@ -24,6 +24,7 @@ _COMMANDS = [
     *[["import", name] for name in ("rpps", "mailboxes", "trusted-domains")],
     *[["runs", name] for name in ("show", "apply", "revert")],
     *[["index", name] for name in ("build", "status", "verify")],
+    *[["account", name] for name in ("add", "rotate", "revoke", "list")],
 ]
 
 

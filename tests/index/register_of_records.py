@@ -7,6 +7,7 @@ import time
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
+from directory.accounts import Account, AccountList
 from directory.errors import Unavailable
 from directory.index.documents import key_of, record_kind
 from directory.model import Changes, Kind, Record, RegisterState
@@ -22,6 +23,8 @@ class RegisterOfRecords:
     records: dict[Key, Record] = field(default_factory=dict)
     revisions: list[frozenset[Key]] = field(default_factory=list)
     epoch: str = "00000000-0000-0000-0000-000000000001"
+    held: AccountList = field(default_factory=lambda: AccountList(b"a pepper of tests"))
+    renewed: bool = False  # some account is not as it was at an earlier revision
     lost: bool = False  # as a database that cannot be reached
 
     @classmethod
@@ -39,6 +42,11 @@ class RegisterOfRecords:
             self.records[key] = record
             touched.add(key)
         self.revisions.append(frozenset(touched))
+
+    def commit_accounts(self, *accounts: Account) -> None:
+        self.held = replace(self.held, accounts=tuple(sorted(accounts, key=lambda account: account.name)))
+        self.renewed = True
+        self.commit()
 
     @property
     def state(self) -> RegisterState:
@@ -103,7 +111,10 @@ class _Source:
         if epoch != self.register.epoch or revision > self.state.revision:
             return Changes(state=self.state, reset=True)
         keys = frozenset[Key]().union(*self.register.revisions[revision:])
-        return Changes(state=self.state, keys=keys)
+        return Changes(state=self.state, keys=keys, accounts=self.register.renewed)
+
+    def accounts(self) -> AccountList:
+        return self.register.held
 
     def pin(self) -> str:
         return "now"

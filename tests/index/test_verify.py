@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -54,35 +54,35 @@ def test_an_index_that_lags_is_named(tmp_path: Path, register: RegisterOfRecords
     assert [found.kind for found in verify(register, tmp_path, map_bytes=MAP)] == ["revision"]
 
 
-Plant = Callable[[Any, dict[str, Any]], None]
+Plant = Callable[[Any, Mapping[str, Any]], None]
 
 
-def _stranger(txn: Any, databases: dict[str, Any]) -> None:
+def _stranger(txn: Any, databases: Mapping[str, Any]) -> None:
     key = layout.word_key("name", "martin")
     ids = layout.decode_posting(txn.get(key, db=databases["words"])) | BitMap([0, 9999])
     txn.put(key, layout.encode_posting(ids), db=databases["words"])
 
 
-def _lost_member(txn: Any, databases: dict[str, Any]) -> None:
+def _lost_member(txn: Any, databases: Mapping[str, Any]) -> None:
     txn.delete(layout.term_key(Field.MAIL, BOX), db=databases["terms"])
 
 
-def _other_order(txn: Any, databases: dict[str, Any]) -> None:
+def _other_order(txn: Any, databases: Mapping[str, Any]) -> None:
     key = layout.id_key(3)
     txn.put(key, b"9" + txn.get(key, db=databases["values"])[1:], db=databases["values"])
 
 
-def _unlisted(txn: Any, databases: dict[str, Any]) -> None:
+def _unlisted(txn: Any, databases: Mapping[str, Any]) -> None:
     with txn.cursor(db=databases["lexicon"]) as cursor:
         cursor.first()
         cursor.delete()
 
 
-def _mislisted(txn: Any, databases: dict[str, Any]) -> None:
+def _mislisted(txn: Any, databases: Mapping[str, Any]) -> None:
     txn.put(b"dzzz", b"martin", db=databases["lexicon"])
 
 
-def _orphan(txn: Any, databases: dict[str, Any]) -> None:
+def _orphan(txn: Any, databases: Mapping[str, Any]) -> None:
     txn.put(layout.id_key(500), txn.get(layout.id_key(0), db=databases["documents"]), db=databases["documents"])
 
 
