@@ -52,6 +52,11 @@ class Settings(BaseSettings):
     ldap_connections_per_address: int = Field(256, ge=1, description="Open LDAP connections per client address.")
     ldap_idle_s: float = Field(300.0, gt=0, description="Seconds after which a silent LDAP connection is closed.")
     ldap_first_message_s: float = Field(10.0, gt=0, description="Seconds to the first complete LDAP message.")
+    ldap_sortable_entries: int = Field(10_000, ge=1, description="Most matches that an LDAP search may sort or window.")
+    ldap_walks: int = Field(1_000, ge=1, description="LDAP walks (paged searches) under way on a node.")
+    ldap_walks_per_client: int = Field(16, ge=1, description="LDAP walks under way for one client.")
+    ldap_walk_bytes: int = Field(2**28, ge=2**20, description="Bytes that the LDAP walks of a node may take on disk.")
+    ldap_walk_s: float = Field(1800.0, gt=0, description="Seconds after which an LDAP walk cannot go on.")
     ldap_write_stall_s: float = Field(10.0, gt=0, description="Seconds a client may leave an LDAP answer unread.")
 
     profile: Literal["open", "public"] | None = Field(

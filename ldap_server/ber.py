@@ -27,19 +27,20 @@ class TooLarge(Malformed):
 class Framer:
     """Cuts a stream of bytes into messages, in linear time however the bytes arrive."""
 
-    __slots__ = ("_buffer", "_limit", "_needed")
+    __slots__ = ("_buffer", "_limit", "_needed", "fault")
 
     def __init__(self, limit: int) -> None:
         self._buffer = bytearray()
         self._limit = limit
         self._needed = 2  # bytes to have before looking again
+        self.fault: Malformed | None = None
+        """What is wrong with the bytes behind the last messages that were complete: nothing follows them."""
 
     def feed(self, data: bytes) -> list[bytes]:
         """The messages that are complete with these bytes.
 
         Raises:
-            Malformed: what follows is not a message, or one that is too large. The messages before it are lost: their
-                connection ends.
+            Malformed: it begins with no message, or with one that is too large; `fault` is that of a later one.
         """
         if data and not self._buffer and self._size(data, 0, len(data)) == len(data):
             return [data]  # nearly always: one request, in one segment
@@ -54,11 +55,17 @@ class Framer:
     def _cut(self) -> list[bytes]:
         buffer, at = self._buffer, 0
         found = []
-        while size := self._size(buffer, at, len(buffer)):
-            if at + size > len(buffer):
-                break
-            found.append(bytes(buffer[at : at + size]))
-            at += size
+        size = 0
+        try:
+            while size := self._size(buffer, at, len(buffer)):
+                if at + size > len(buffer):
+                    break
+                found.append(bytes(buffer[at : at + size]))
+                at += size
+        except Malformed as error:
+            if not found:
+                raise
+            self.fault = error
         del buffer[:at]
         self._needed = size or len(buffer) + 1
         return found

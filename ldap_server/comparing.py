@@ -2,30 +2,39 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from directory.callers.caller import Caller
 from directory.errors import DirectoryError
-from directory.query import Has, Predicate, Undefined
 from ldap_server import dit, messages
 from ldap_server.answers import Answer, Course, failed, refused
-from ldap_server.filters import assertion_text, equality
-from ldap_server.messages import Compare, Envelope
+from ldap_server.ber import Malformed
+from ldap_server.filters import assertion_text, equality, present
+from ldap_server.messages import Compare, Control, Envelope
 from ldap_server.schema import described
+from ldap_server.searching import Searcher
 from ldap_server.sharing import Service
 
 
 def compare(service: Service, _caller: Caller, envelope: Envelope) -> Course:
-    yield _answer(service, messages.decode_compare(envelope))
+    request = messages.decode_compare(envelope)
+    try:
+        yield _answer(service.searcher, request, envelope.controls)
+    except dit.BadName as error:
+        yield refused(messages.INVALID_DN, str(error))
+    except DirectoryError as error:
+        yield failed(error)
 
 
-def _answer(service: Service, request: Compare) -> Answer:
+def _answer(searcher: Searcher, request: Compare, controls: Sequence[Control]) -> Answer:
+    name = dit.parse(request.entry)
+    try:
+        refusal = searcher.refusal(name, searcher.wishes(controls))
+    except Malformed as error:
+        return refused(messages.PROTOCOL_ERROR, str(error))
+    if refusal is not None:
+        return refusal
     attribute = described(request.description)
     if attribute is None:
         return refused(messages.UNDEFINED_ATTRIBUTE_TYPE)
-    asked = equality(attribute, assertion_text(request.value))
-    present: Predicate = Has(attribute.field) if attribute.field is not None else Undefined()
-    try:
-        return Answer(code=service.searcher.compare(dit.parse(request.entry), asked, present))
-    except dit.BadName as error:
-        return refused(messages.INVALID_DN, str(error))
-    except DirectoryError as error:
-        return failed(error)
+    return Answer(code=searcher.compare(name, equality(attribute, assertion_text(request.value)), present(attribute)))

@@ -4,11 +4,29 @@ from __future__ import annotations
 
 import functools
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from directory import text
-from directory.query import And, Anything, Field, Has, Is, Like, Near, Not, Or, Predicate, Undefined
+from directory.index import matching
+from directory.query import (
+    ORDERED,
+    And,
+    Anything,
+    AtLeast,
+    AtMost,
+    Field,
+    Has,
+    Is,
+    Like,
+    Near,
+    Not,
+    Or,
+    Predicate,
+    Undefined,
+)
+from ldap_server.assertions import OfEveryMailbox, OfServer
 from ldap_server.schema import attribute_type
 
 BASE, ONE, SUB = 0, 1, 2
@@ -114,7 +132,7 @@ class Tree:
         kind, value = next(iter(suffix_name[0])) if suffix_name else ("o", "")
         top = {"objectClass": ["top", "organization"], "o": [value]} if kind == "o" else {"objectClass": ["top"]}
         self.containers = (
-            Container(dn=suffix, name=suffix_name, attributes={**top, "hasSubordinates": ["TRUE"]}),
+            Container(dn=suffix, name=suffix_name, attributes=top),
             Container(
                 dn=self.base,
                 name=base_name,
@@ -122,18 +140,17 @@ class Tree:
                     "objectClass": ["top", "organizationalUnit"],
                     "ou": ["bal"],
                     "description": ["Boîtes aux lettres MSSanté"],
-                    "hasSubordinates": ["TRUE"],
                 },
             ),
         )
-        self._suffix_name, self._base_name = suffix_name, base_name
+        self._suffix_name, self.base_name = suffix_name, base_name
 
     def container(self, name: Name) -> Container | None:
         return next((container for container in self.containers if container.name == name), None)
 
     def address(self, name: Name) -> str | None:
         """The folded address that a name of our tree is of; None for other names."""
-        if len(name) == len(self._base_name) + 1 and name[1:] == self._base_name:
+        if len(name) == len(self.base_name) + 1 and name[1:] == self.base_name:
             for kind, value in name[0]:
                 if kind == "mail" and len(name[0]) == 1:
                     return value
@@ -143,11 +160,14 @@ class Tree:
         """Whether a base and a scope select the mailboxes; they select nothing else then. Clients that have no base
         configured ask for everything below the empty name."""
         if scope == SUB:
-            return name in (self._base_name, self._suffix_name, ())
-        return scope == ONE and name == self._base_name
+            return name in (self.base_name, self._suffix_name, ())
+        return scope == ONE and name == self.base_name
 
     def children(self, name: Name) -> list[Container]:
-        return [container for container in self.containers if len(container.name) > 0 and container.name[1:] == name]
+        """The containers directly below a name; the suffix counts as below the empty one."""
+        if not name:
+            return [self.containers[0]]
+        return [container for container in self.containers if container.name[1:] == name]
 
     def nearest(self, name: Name) -> str:
         """The DN of the closest entry above a name that does not exist (matchedDN)."""
@@ -158,9 +178,11 @@ class Tree:
         return ""
 
 
-def satisfied(predicate: Predicate, attributes: dict[str, list[str]]) -> bool | None:
+def satisfied(predicate: Predicate, attributes: Mapping[str, Sequence[str]]) -> bool | None:
     """A predicate over one small entry: True, False, or None for undefined."""
     match predicate:
+        case OfServer() | OfEveryMailbox():
+            return _has_value(attributes.get(predicate.attribute, ()), predicate.attribute, predicate.value)
         case And(parts):
             found = [satisfied(part, attributes) for part in parts]
             return False if False in found else None if None in found else True
@@ -172,6 +194,10 @@ def satisfied(predicate: Predicate, attributes: dict[str, list[str]]) -> bool | 
             return None if inner is None else not inner
         case Has(field):
             return bool(_values(field, attributes))
+        case AtLeast(field, value) | AtMost(field, value):
+            return _compares(predicate, field, value, attributes)
+        case Is(field, value) if field in ORDERED:
+            return _compares(predicate, field, value, attributes)
         case Is(field, value) | Near(field, value):
             return text.fold(value) in _values(field, attributes)
         case Like(field, initial, middle, final):
@@ -185,5 +211,33 @@ def satisfied(predicate: Predicate, attributes: dict[str, list[str]]) -> bool | 
             return False
 
 
-def _values(field: Field, attributes: dict[str, list[str]]) -> list[str]:
-    return [text.fold(value) for value in attributes.get(str(field), [])]
+def _values(field: Field, attributes: Mapping[str, Sequence[str]]) -> list[str]:
+    return [text.fold(value) for value in attributes.get(str(field), ())]
+
+
+def _compares(
+    predicate: Is | AtLeast | AtMost, field: Field, value: str, attributes: Mapping[str, Sequence[str]]
+) -> bool | None:
+    holds = matching.ordering(predicate, value) if field in ORDERED else None
+    return None if holds is None else any(map(holds, attributes.get(str(field), ())))
+
+
+def _has_value(values: Sequence[str], attribute: str, asked: str | None) -> bool:
+    if asked is None:
+        return bool(values)
+    known = attribute_type(attribute)
+    rule = known.rules.equality if known is not None else ""
+    if rule == "objectIdentifierFirstComponentMatch":
+        # A description of the schema is found by its identifier, or by a name (RFC 4517 section 4.2.26).
+        return any(value.split()[1] == asked or f"'{asked.lower()}'" in value.lower() for value in values)
+    if rule == "distinguishedNameMatch":
+        return any(same_name(asked, parse(value)) for value in values)
+    return text.fold(asked) in map(text.fold, values)
+
+
+def same_name(written: str, name: Name) -> bool:
+    """Whether something is another way to write a name."""
+    try:
+        return parse(written) == name
+    except BadName:
+        return False

@@ -10,7 +10,7 @@ from typing import Final, Self
 
 from directory.index.encoding import length, partial_attribute
 from directory.index.layout import ENTRY, ENTRY_ATTRIBUTES, USER_ATTRIBUTES
-from ldap_server.schema import SUBSCHEMA_DN, attribute_type
+from ldap_server.schema import SUBSCHEMA_DN, attribute_type, class_attributes
 
 _COMPUTED: Final = ("entryDN", "structuralObjectClass", "subschemaSubentry", "hasSubordinates")
 """What depends on this server's tree and is therefore not stored."""
@@ -54,13 +54,14 @@ class Selection:
 
     @classmethod
     def of(cls, asked: Iterable[str], *, types_only: bool = False) -> Self:
-        """Nothing asked: all user attributes; `*` these, `+` the operational ones, `1.1` none; unknown names and names
-        with options are passed over."""
+        """Nothing asked: all user attributes; `*` these, `+` the operational ones, `1.1` none, `@` and a class what
+        that allows (RFC 4529); unknown names and names with options are passed over."""
         asked = list(asked)
         if not asked:
             return cls(True, False, frozenset(), types_only)
-        names = frozenset(known.name for name in asked if (known := attribute_type(name)) is not None)
-        return cls("*" in asked, "+" in asked, names, types_only)
+        names = {known.name for name in asked if (known := attribute_type(name)) is not None}
+        names.update(*(class_attributes(name[1:]) for name in asked if name.startswith("@")))
+        return cls("*" in asked, "+" in asked, frozenset(names), types_only)
 
     def wants(self, name: str, *, operational: bool) -> bool:
         return (self.operational if operational else self.user) or name in self.names

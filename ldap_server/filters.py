@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Final
 
@@ -23,8 +24,10 @@ from directory.query import (
     Resolves,
     Undefined,
 )
+from ldap_server.assertions import OfEveryMailbox, OfServer
 from ldap_server.ber import OCTET_STRING, SEQUENCE, Malformed, element
-from ldap_server.schema import AttributeType, described, rule_name
+from ldap_server.definitions import AttributeType
+from ldap_server.schema import SUBSCHEMA_DN, class_name, described, rule_name
 
 AND, OR, NOT, EQUAL, SUBSTRINGS, GREATER, LESS, PRESENT, APPROX, EXTENSIBLE = range(0xA0, 0xAA)
 PRESENT = 0x87  # the one primitive choice
@@ -112,25 +115,62 @@ def _ordering(make: type[AtLeast | AtMost]) -> Leaf:
 
 
 def equality(attribute: AttributeType, value: str) -> Predicate:
-    """`(attribute=value)`; profession codes that have ended find what they are called today (DOMAIN 11.2 point 8)."""
+    """`(attribute=value)`; profession codes that have ended find what they are called today (DOMAIN 11.2 point 8), and
+    an object class is known by its identifier too. What has no equality rule, or is no value of the type's syntax,
+    makes the assertion Undefined (RFC 4511 section 4.5.1.7)."""
+    field = attribute.field
+    if field is None or field in _PARTICULAR:
+        return _particular(attribute, value)
+    return Is(field, value)
+
+
+_PARTICULAR: Final = frozenset({Field.PROFESSION, Field.OBJECT_CLASS, Field.PAPERLESS, Field.ENTRY_UUID})
+
+
+def _particular(attribute: AttributeType, value: str) -> Predicate:
+    well_formed = _SYNTAX.get(attribute.rules.equality)
+    if not attribute.rules.equality or (well_formed is not None and not well_formed(value)):
+        return Undefined()
     if attribute.field is None:
-        return _FALSE
+        return _of_server(attribute, value)
     if attribute.field is Field.PROFESSION:
         value = nomenclature.current_profession_code(value.strip())
+    elif attribute.field is Field.OBJECT_CLASS:
+        value = class_name(value.strip()) or value
     return Is(attribute.field, value)
+
+
+_SYNTAX: Final[dict[str, Callable[[str], object]]] = {
+    "booleanMatch": re.compile(r"\s*(TRUE|FALSE)\s*", re.IGNORECASE).fullmatch,
+    "uuidMatch": re.compile(r"\s*[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\s*", re.IGNORECASE).fullmatch,
+    "integerMatch": re.compile(r"\s*-?\d+\s*").fullmatch,
+}
+
+_COMPUTED: Final[dict[str, str]] = {
+    "structuralObjectClass": "mssanteMailbox",
+    "subschemaSubentry": SUBSCHEMA_DN.lower(),
+    "hasSubordinates": "false",
+}
+"""What the server computes for every mailbox, and is the same for all."""
+
+
+def _of_server(attribute: AttributeType, value: str | None) -> Predicate:
+    same = _COMPUTED.get(attribute.name)
+    if (value is None and attribute.name == "entryDN") or (
+        same is not None and (value is None or value.strip().lower() == same.lower())
+    ):
+        return OfEveryMailbox(attribute=attribute.name, value=value)
+    return OfServer(attribute=attribute.name, value=value)
 
 
 def _present(data: bytes, at: int, end: int) -> Predicate:
     attribute = described(data[at:end])
-    if attribute is None:
-        return Undefined()
-    return Has(attribute.field) if attribute.field is not None else _COMPUTED.get(attribute.name, _FALSE)
+    return Undefined() if attribute is None else present(attribute)
 
 
-# Present in every entry, computed by the server.
-_COMPUTED: Final[dict[str, Predicate]] = {
-    name: And(()) for name in ("entryDN", "structuralObjectClass", "subschemaSubentry", "hasSubordinates")
-}
+def present(attribute: AttributeType) -> Predicate:
+    """`(attribute=*)`."""
+    return Has(attribute.field) if attribute.field is not None else _of_server(attribute, None)
 
 
 def _substrings(data: bytes, at: int, end: int) -> Predicate:
@@ -195,7 +235,9 @@ def _extensible(data: bytes, at: int, end: int) -> Predicate:
             return Undefined()
         return Or(tuple(Is(field, text) for field in _NAMES_ONLY))
     attribute = described(description)
-    if attribute is None or (rule_known is not None and rule_known not in (attribute.rules[0], "caseIgnoreMatch")):
+    if attribute is None or (
+        rule_known is not None and rule_known not in (attribute.rules.equality, "caseIgnoreMatch")
+    ):
         return Undefined()
     return equality(attribute, text)
 

@@ -34,12 +34,12 @@ SUCCESS, OPERATIONS_ERROR, PROTOCOL_ERROR, TIME_LIMIT, SIZE_LIMIT = 0, 1, 2, 3, 
 COMPARE_FALSE, COMPARE_TRUE, AUTH_METHOD_NOT_SUPPORTED = 5, 6, 7
 ADMIN_LIMIT, UNAVAILABLE_CRITICAL_EXTENSION = 11, 12
 NO_SUCH_ATTRIBUTE, UNDEFINED_ATTRIBUTE_TYPE, NO_SUCH_OBJECT, INVALID_DN = 16, 17, 32, 34
+INAPPROPRIATE_MATCHING, SORT_CONTROL_MISSING, OFFSET_RANGE_ERROR, WINDOW_ERROR = 18, 60, 61, 76
+CANCELED, NO_SUCH_OPERATION, TOO_LATE, CANNOT_CANCEL, ASSERTION_FAILED = 118, 119, 120, 121, 122
 INVALID_CREDENTIALS, INSUFFICIENT_ACCESS, BUSY, UNAVAILABLE, UNWILLING, OTHER = 49, 50, 51, 52, 53, 80
 
-PAGED_RESULTS: Final = "1.2.840.113556.1.4.319"
-SORT_REQUEST: Final = "1.2.840.113556.1.4.473"
-SORT_RESPONSE: Final = "1.2.840.113556.1.4.474"
 MANAGE_DSA_IT: Final = "2.16.840.1.113730.3.4.2"
+CANCEL: Final = "1.3.6.1.1.8"
 WHO_AM_I: Final = "1.3.6.1.4.1.4203.1.11.3"
 NOTICE_OF_DISCONNECTION: Final = "1.3.6.1.4.1.1466.20036"
 
@@ -176,6 +176,15 @@ def decode_extended(envelope: Envelope) -> Extended:
     return Extended(name, body.octets(0x81) if body.more else None)
 
 
+def decode_cancel(value: bytes | None) -> int:
+    """The id of the operation that a Cancel request is about (RFC 3909 section 2.1).
+
+    Raises:
+        Malformed: it names none.
+    """
+    return Reader(value or b"").inside(SEQUENCE).integer()
+
+
 def decode_search(envelope: Envelope, decoder: FilterDecoder, max_attributes: int) -> Search:
     """The SearchRequest of an envelope.
 
@@ -259,33 +268,3 @@ def search_done(message_id: bytes, code: int) -> bytes:
 def notice_of_disconnection(code: int, message: str) -> bytes:
     """The unsolicited notification before closing (RFC 4511 section 4.4.1)."""
     return result(0, EXTENDED_RESPONSE, code, message, extra=tlv(RESPONSE_NAME, NOTICE_OF_DISCONNECTION.encode()))
-
-
-def paged_value(size: int, cookie: bytes) -> bytes:
-    return tlv(SEQUENCE, integer(size) + octets(cookie))
-
-
-def read_paged(value: bytes | None) -> tuple[int, bytes]:
-    """Page size and cookie (RFC 2696 section 2)."""
-    body = Reader(value or b"").inside(SEQUENCE)
-    return body.integer(), body.octets()
-
-
-def read_sort_keys(value: bytes | None) -> list[tuple[str, bool]]:
-    """Sort keys as (attribute, descending) (RFC 2891 section 1.1)."""
-    keys: list[tuple[str, bool]] = []
-    body = Reader(value or b"").inside(SEQUENCE)
-    while body.more and len(keys) < 8:
-        one = body.inside(SEQUENCE)
-        attribute = one.octets().decode("ascii", "replace")
-        descending = False
-        while one.more:
-            tag, start, _ = one.element()
-            if tag == 0x81:
-                descending = one.data[start] != 0
-        keys.append((attribute, descending))
-    return keys
-
-
-def sort_result(code: int) -> bytes:
-    return tlv(SEQUENCE, integer(code, ENUMERATED))

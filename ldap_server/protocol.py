@@ -20,7 +20,7 @@ from ldap_server import messages
 from ldap_server.answers import Answer, Course, failed, refused
 from ldap_server.ber import Framer, Malformed, TooLarge
 from ldap_server.messages import Envelope
-from ldap_server.operations import OPERATIONS, unknown_critical
+from ldap_server.operations import OPERATIONS, cancelable, unknown_critical
 from ldap_server.outlet import Outlet
 from ldap_server.sharing import Service
 
@@ -58,6 +58,8 @@ class Connection(Protocol):
         self._outlet: Outlet | None = None
         self._scheduled = False  # the next turn is
         self._reading_paused = False
+        self._answered = 0  # the id of the operation that was answered last
+        self._doom: tuple[int, str] | None = None  # why the connection ends when what waits is done
         self._closing_since: float | None = None
         self._heard_at = 0.0  # when bytes last came
         self._message_since: float | None = None  # since when a complete message has been waited for
@@ -73,19 +75,21 @@ class Connection(Protocol):
             self._disconnect(messages.BUSY, "too many connections from this address")
 
     def dataReceived(self, data: bytes) -> None:  # noqa: N802
-        if self._closing_since is not None:
+        if self._closing_since is not None or self._doom is not None:
             return
         self._heard_at = time.monotonic()
+        complete: list[bytes] = []
         try:
             complete = self._framer.feed(data)
             for message in complete:
                 self._accept(messages.open_envelope(message, self._settings.ldap_controls))
+            if self._framer.fault is not None:
+                raise self._framer.fault
         except TooLarge as error:
-            self._disconnect(messages.ADMIN_LIMIT, str(error))
-            return
+            self._end_with(messages.ADMIN_LIMIT, str(error))
         except Malformed as error:
-            self._disconnect(messages.PROTOCOL_ERROR, str(error))
-            return
+            self._end_with(messages.PROTOCOL_ERROR, str(error))
+        self._regulate()
         if complete:
             self._message_since = None
         if self._message_since is None and self._framer.partial:
@@ -125,7 +129,7 @@ class Connection(Protocol):
     # -- the queue ---------------------------------------------------------------------------------------------------
 
     def _accept(self, envelope: Envelope) -> None:
-        """Queue an operation; abandon and unbind take effect at once, on what waits or is under way."""
+        """Queue an operation; abandon, cancel and unbind take effect at once, on what waits or is under way."""
         if envelope.operation == messages.ABANDON_REQUEST:
             self._abandon(int.from_bytes(envelope.data[envelope.start : envelope.end], "big", signed=True))
             return
@@ -134,15 +138,61 @@ class Connection(Protocol):
             return
         if envelope.operation == messages.BIND_REQUEST:
             self._drop_all()  # a bind abandons what is outstanding (RFC 4511 section 4.2.1)
+        if envelope.operation == messages.EXTENDED_REQUEST and envelope.message_id:
+            request = messages.decode_extended(envelope)
+            if request.name == messages.CANCEL:
+                self._cancel(envelope, request.value)
+                return
         self._queue.append(envelope)
-        if len(self._queue) >= self._settings.ldap_pending and not self._reading_paused:
-            self._reading_paused = True
-            self._transport.pauseProducing()
+
+    def _regulate(self) -> None:
+        """Stop reading while too many operations wait, and go on when they do not."""
+        full = len(self._queue) >= self._settings.ldap_pending or self._doom is not None
+        if full != self._reading_paused and self._closing_since is None:
+            self._reading_paused = full
+            if full:
+                self._transport.pauseProducing()
+            else:
+                self._transport.resumeProducing()
+
+    def _outstanding(self, message_id: int) -> Envelope | None:
+        """The operation of this id that waits or is under way."""
+        waiting = [*([self._course[0]] if self._course is not None else []), *self._queue]
+        return next((envelope for envelope in waiting if envelope.message_id == message_id), None)
 
     def _abandon(self, message_id: int) -> None:
-        if self._course is not None and self._course[0].message_id == message_id:
+        """Give an operation up, where its kind allows it (RFC 4511 section 4.11)."""
+        outstanding = self._outstanding(message_id)
+        if outstanding is not None and cancelable(outstanding):
+            self._withdraw(outstanding)
+
+    def _withdraw(self, outstanding: Envelope) -> None:
+        if self._course is not None and self._course[0] is outstanding:
             self._course = None
-        self._queue = deque(envelope for envelope in self._queue if envelope.message_id != message_id)
+        else:
+            self._queue.remove(outstanding)
+
+    def _cancel(self, envelope: Envelope, value: bytes | None) -> None:
+        """Give an operation up and say how that went, for both (RFC 3909)."""
+        if unknown_critical(envelope, OPERATIONS[envelope.operation]):
+            self._answer(envelope, _NO_SUCH_CONTROL)
+            return
+        try:
+            message_id = messages.decode_cancel(value)
+        except Malformed as error:
+            self._answer(envelope, refused(messages.PROTOCOL_ERROR, str(error)))
+            return
+        outstanding = self._outstanding(message_id)
+        if outstanding is None:
+            leaving = self._outlet is not None and self._outlet.backlog_since is not None
+            late = leaving and message_id == self._answered
+            self._answer(envelope, refused(messages.TOO_LATE if late else messages.NO_SUCH_OPERATION))
+        elif not cancelable(outstanding):
+            self._answer(envelope, refused(messages.CANNOT_CANCEL))
+        else:
+            self._withdraw(outstanding)
+            self._answer(outstanding, refused(messages.CANCELED))
+            self._answer(envelope, Answer())
 
     def _drop_all(self) -> None:
         self._queue.clear()
@@ -166,12 +216,12 @@ class Connection(Protocol):
             self._guarded(*self._course)
         elif self._queue:
             envelope = self._queue.popleft()
-            if self._reading_paused and len(self._queue) < self._settings.ldap_pending:
-                self._reading_paused = False
-                self._transport.resumeProducing()
+            self._regulate()
             self._guarded(envelope)
         if self._busy:
             self._work_soon()
+        elif self._doom is not None:
+            self._disconnect(*self._doom)
         elif self._service.stopping:
             self._close()
 
@@ -206,7 +256,12 @@ class Connection(Protocol):
     # -- answers -----------------------------------------------------------------------------------------------------
 
     def _finish(self, envelope: Envelope, answer: Answer) -> None:
+        """Answer the operation whose turn it was."""
         self._course = None
+        self._answered = envelope.message_id
+        self._answer(envelope, answer)
+
+    def _answer(self, envelope: Envelope, answer: Answer) -> None:
         operation = OPERATIONS[envelope.operation]
         if answer.caller is not None:
             self._caller = answer.caller
@@ -220,6 +275,13 @@ class Connection(Protocol):
     def _note(self, operation: str, code: int, entries: int) -> None:
         self._service.trace(self._caller.address, operation, code, entries)
         self._service.access.note(operation, self._caller.address, code, entries)
+
+    def _end_with(self, code: int, message: str) -> None:
+        """What follows cannot be made out: end the connection when what came before is answered."""
+        if self._busy:
+            self._doom = code, message
+        else:
+            self._disconnect(code, message)
 
     def _disconnect(self, code: int, message: str) -> None:
         """Say why, and close (RFC 4511 section 4.4.1). A client that does not read may not keep the connection by

@@ -70,5 +70,6 @@ class Service:
         now = time.monotonic()
         for connection in list(self.connections):
             connection.look_at(now)
+        self.searcher.walks.sweep(now)
         self.access.flush()
         self.reactor.callLater(_SWEEP_S, self.sweep)

@@ -16,7 +16,7 @@ import ldap3
 import pytest
 from ldaptor.protocols import pureldap
 
-from ldap_server import messages
+from ldap_server import controls, messages
 from tests.conftest import SHARED
 from tests.ldap_server.conftest import Server, serving
 from tests.ldap_server.people import PEOPLE
@@ -79,7 +79,7 @@ def test_the_root_dse_says_what_is_served_in_any_case_of_the_filter(server: Serv
     assert entry["attributes"]["namingContexts"] == ["o=mssante,c=fr"]
     assert entry["attributes"]["subschemaSubentry"] == ["cn=Subschema"]
     assert set(entry["attributes"]["supportedLDAPVersion"]) == {"2", "3"}
-    assert messages.PAGED_RESULTS in entry["attributes"]["supportedControl"]
+    assert controls.PAGED_RESULTS in entry["attributes"]["supportedControl"]
 
 
 def test_every_attribute_and_class_that_is_sent_is_published(server: Server, sample: dict[str, Any]) -> None:
@@ -251,7 +251,7 @@ def test_a_foreign_cookie_is_refused(server: Server) -> None:
     client.search(BASE, "(mail=*)", paged_size=3, paged_cookie=b"forged")
     assert client.result["result"] == 53
     client.search(BASE, "(mail=*)", paged_size=3)
-    cookie = client.result["controls"][messages.PAGED_RESULTS]["value"]["cookie"]
+    cookie = client.result["controls"][controls.PAGED_RESULTS]["value"]["cookie"]
     client.search(BASE, "(sn=*)", paged_size=3, paged_cookie=cookie)
     assert client.result["result"] == 53
 
@@ -261,9 +261,9 @@ def test_a_critical_sort_is_obeyed(server: Server) -> None:
 
     key = messages.tlv(0x30, messages.tlv(0x30, messages.tlv(4, b"cn") + messages.tlv(0x80, b"2.5.13.3")))
     client = connection(server)
-    client.search(BASE, "(mail=*)", attributes=["cn"], controls=[(messages.SORT_REQUEST, True, key)])
+    client.search(BASE, "(mail=*)", attributes=["cn"], controls=[(controls.SORT_REQUEST, True, key)])
     assert client.result["result"] == 0
-    assert messages.SORT_RESPONSE in client.result["controls"]
+    assert controls.SORT_RESPONSE in client.result["controls"]
 
 
 def test_an_abandoned_search_is_not_answered_and_the_next_one_is(server: Server) -> None:

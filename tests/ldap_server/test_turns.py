@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from ldaptor.protocols import pureldap
 
+from directory.callers.caller import Caller
 from directory.settings import Settings
 from ldap_server import messages
 from ldap_server.access import AccessLog
@@ -18,6 +19,7 @@ from ldap_server.messages import Control, Search
 from ldap_server.protocol import Connection
 from ldap_server.searching import Searcher
 from ldap_server.sharing import Service
+from ldap_server.walks import Walks
 
 BIND = bytes.fromhex("300c020101600702010304008000")
 
@@ -92,11 +94,14 @@ class Wire:
 class Patient(Searcher):
     """Searches that take as many turns as their base says; which ones were given up."""
 
-    def __init__(self) -> None:
+    def __init__(self, walks: Walks) -> None:
+        self.walks = walks
         self.turns: list[int] = []
         self.given_up: list[int] = []
 
-    def search(self, message_id: bytes, search: Search, _controls: Sequence[Control]) -> Course:
+    def search(
+        self, message_id: bytes, search: Search, _asked: Sequence[Control] = (), _caller: Caller | None = None
+    ) -> Course:
         number = message_id[-1]
         try:
             for _ in range(int(search.base or 0)):
@@ -131,7 +136,7 @@ class House:
         self.reactor = Reactor()
         self.settings = Settings()
         self.service = Service(settings=self.settings, index=None, reactor=self.reactor)  # type: ignore[arg-type]
-        self.searcher = self.service.searcher = Patient()
+        self.searcher = self.service.searcher = Patient(self.service.searcher.walks)
 
     def client(self, room: int = 1 << 20) -> tuple[Connection, Wire]:
         wire = Wire(room)
