@@ -39,8 +39,8 @@ _AFTER: Final = 0.01  # what tells apart tiers that cost the same
 _IDENTIFIER_DIGITS: Final = 4  # identifiers are looked for from here on
 _SCANNED: Final = 400  # words or identifiers taken for one beginning
 _SHORTEST_JOINED: Final = 4  # letters of two words that may be one
-_SHORTEST_SPLIT: Final = 5  # letters of a word that may be two
-_SHORTEST_PIECE: Final = 3  # letters of a part of one, if it is no particle
+_SHORTEST_SPLIT: Final = 4  # letters of a word that may be two
+_SHORTEST_PIECE: Final = 3  # letters of a part of three, if it is no particle
 _SHORTEST_IN_THREE: Final = 9  # letters of a word that may be three
 _SPLITS: Final = 40  # ways to split a word that are tried
 
@@ -52,6 +52,8 @@ def expand(snapshot: Snapshot, typed: Sequence[Typed]) -> list[Asked]:
         one.take(snapshot, to_the_letter)
     for left, right in pairwise(asked):
         _join(snapshot, left, right)
+        if left.word in PARTICLES:
+            _lead(snapshot, left, right)
     return asked
 
 
@@ -184,6 +186,15 @@ def _join(snapshot: Snapshot, left: Asked, right: Asked) -> None:
             one.meant.word(word, JOINED, "joined")
 
 
+def _lead(snapshot: Snapshot, particle: Asked, right: Asked) -> None:
+    """A particle and the name that it leads: together they cost no more than a name of one word."""
+    spellings = [word_key("name", word) for word in (particle.word, *EVERYDAY.get(particle.word, ()))]
+    led = snapshot.posting("words", word_key("name", right.word))
+    leading = [documents & led for _, documents in snapshot.postings("words", spellings)]
+    for one in (particle, right):
+        one.meant.tier(_AFTER, "exact", "name", *leading)
+
+
 def _add_split(snapshot: Snapshot, meant: Meant, word: str) -> None:
     """One word typed for the words of a double name: "dupontdurand", "delafontaine"."""
     in_two = meant.known or len(word) < _SHORTEST_IN_THREE
@@ -210,9 +221,9 @@ def _pieces(word: str, borne: Collection[str], most: int) -> Iterator[tuple[str,
     for size in range(1, len(word)):
         piece, left = word[:size], word[size:]
         particle = piece in PARTICLES
-        if piece not in borne or (size < _SHORTEST_PIECE and not particle):
+        if piece not in borne or (most > 2 and size < _SHORTEST_PIECE and not particle):
             continue
-        if left in borne and len(left) >= _SHORTEST_PIECE:
+        if left in borne and (most == 2 or len(left) >= _SHORTEST_PIECE):
             yield piece, left
         if most > 2 or particle:
             for pieces in _pieces(left, borne, most - (not particle)):

@@ -123,17 +123,14 @@ SHORTEST_BEGUN: Final = 4  # letters from which on what is typed so far may be m
 _LETTERS: Final = "abcdefghijklmnopqrstuvwxyz"
 
 
-def beginnings_amiss(typed: str, size: int) -> set[str]:
-    """The first `size` letters of the words that may begin with what was typed, if one letter of it is amiss; fewer
-    letters where not as many are known."""
+def amiss(typed: str) -> set[str]:
+    """What the first letters of a word may be, if one of those typed so far is amiss."""
     found = set()
-    for at in range(min(len(typed), size)):
+    for at in range(len(typed)):
         before, after = typed[:at], typed[at + 1 :]
         found.add(before + after)  # one too many
         found.update(before + letter + after for letter in _LETTERS)
         found.update(before + letter + typed[at:] for letter in _LETTERS)  # one missing
         if after:
             found.add(before + after[0] + typed[at] + after[1:])
-    if len(typed) > size:
-        found.add(typed)  # the one amiss comes later
-    return {letters[:size] for letters in found if len(letters) >= size or len(typed) <= size} - {typed}
+    return found - {typed}

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from pyroaring import BitMap
 
 from directory.index import layout, lexicon, slips
-from directory.index.layout import WORD_CLASSES, beginning_key
+from directory.index.layout import WORD_CLASSES, beginning_key, word_key
 from directory.index.meaning import (
     AMISS_ELSEWHERE,
     BEGUN,
@@ -39,7 +39,7 @@ def heard(snapshot: Snapshot, typed: Typed, known: bool) -> Meant:
     """The words that sound so."""
     meant = Meant()
     if _may_be_misspelt(typed):
-        _add(snapshot, meant, _sounding(snapshot, typed.word), "alike", known)
+        _add(snapshot, meant, _sounding(snapshot, typed.word), "alike", typed, known)
     return meant
 
 
@@ -58,7 +58,7 @@ def alike(snapshot: Snapshot, typed: Typed, known: bool) -> Meant:
         for other, cost in costs.items():
             if other.startswith(word):
                 costs[other] = min(cost, cost_of_begun(typed, other, known=known))
-    _add(snapshot, meant, costs, "alike", known)
+    _add(snapshot, meant, costs, "alike", typed, known)
     return meant
 
 
@@ -74,20 +74,23 @@ def begun_amiss(snapshot: Snapshot, typed: Typed, known: bool) -> Meant:
     if not typed.last or len(word) < lexicon.SHORTEST_BEGUN or not _may_be_misspelt(typed):
         return meant
     longest = layout.LONGEST_BEGINNING["name"]
-    keys = [beginning_key("name", letters) for letters in lexicon.beginnings_amiss(word, longest)]
+    beginnings = lexicon.amiss(word)
+    keys = {beginning_key("name", letters[:longest]) for letters in beginnings}
     if len(word) < longest:
         begun = [documents for _, documents in snapshot.postings("beginnings", keys)]
         meant.tier(BEGUN_AMISS + 0.9, "begins, misspelt,", "name", *begun)
         return meant
     costs = {}
-    for key, _ in snapshot.several("beginnings", keys):
-        # Names are the first class of `words`, and of `beginnings`: their keys begin alike.
-        for name, _ in islice(snapshot.scan("words", bytes(key)), _SCANNED):
+    there = {bytes(key) for key, _ in snapshot.several("beginnings", keys)}
+    for letters in beginnings:
+        if beginning_key("name", letters[:longest]) not in there:
+            continue
+        for name, _ in islice(snapshot.scan("words", word_key("name", letters)), _SCANNED):
             other = name[1:].decode(errors="ignore")
             cost = slips.cost_of_beginning(word, other)
             if cost is not None and not other.startswith(word):
                 costs[other] = cost + BEGUN_AMISS
-    _add(snapshot, meant, costs, "begins, misspelt,", known)
+    _add(snapshot, meant, costs, "begins, misspelt,", typed, known)
     return meant
 
 
@@ -96,7 +99,7 @@ def two_edits(snapshot: Snapshot, typed: Typed, known: bool) -> Meant:
     meant, word = Meant(), typed.word
     if len(word) >= lexicon.SHORTEST_TWICE_WRONG and _may_be_misspelt(typed):
         costs = {other: slips.two_letters(word, other) for other in lexicon.two_edits_away(snapshot, word)}
-        _add(snapshot, meant, costs, "two typos", known)
+        _add(snapshot, meant, costs, "two typos", typed, known)
     return meant
 
 
@@ -104,8 +107,10 @@ def _may_be_misspelt(typed: Typed) -> bool:
     return len(typed.word) >= _SHORTEST and typed.word.isalpha() and typed.word not in CERTAIN and not typed.address
 
 
-def _add(snapshot: Snapshot, meant: Meant, costs: dict[str, float], how: str, known: bool) -> None:
-    """Add words at their costs: their documents, in a few tiers, each at its least cost."""
+def _add(snapshot: Snapshot, meant: Meant, costs: dict[str, float], how: str, typed: Typed, known: bool) -> None:
+    """Add words at their costs: their documents, in a few tiers, each at its least cost; or each word on its own,
+    where there is no other that tells which one is meant."""
+    alone = typed.last and not typed.follows
     # What is somebody's name is seldom a misspelt trade.
     classes = _CLASSES[:2] if known else _CLASSES
     keys = {word_class + word.encode(): word for word in costs for word_class in classes}
@@ -118,7 +123,7 @@ def _add(snapshot: Snapshot, meant: Meant, costs: dict[str, float], how: str, kn
         meant.word(word, cost, how)
     tiers: dict[tuple[int, float], list[BitMap]] = defaultdict(list)
     for word_class, word, documents in found:
-        tiers[word_class, _step(weighed[word])].append(documents)
+        tiers[word_class, weighed[word] if alone else _step(weighed[word])].append(documents)
     for (word_class, cost), several in tiers.items():
         name = CLASS_OF[word_class]
         more = ELSEWHERE[name] + AMISS_ELSEWHERE if name != "name" else 0.0

@@ -36,7 +36,7 @@ from directory.query import Field
 
 _UNASKED_NAMES: Final = 1.0  # all names: the query says only where or what
 UNASKED_FAMILY: Final = 0.5  # a family name of which nothing was asked, or another word of it
-_ONLY_GIVEN: Final = 0.3  # more, when several given names were asked for: nobody does so without the family name
+_ONLY_GIVEN: Final = 0.3  # more, when all that was asked besides is a given name, a place or a trade: nobody does so
 UNASKED_GIVEN: Final = 0.25
 _UNASKED_PARTICLE: Final = 0.05
 _UNASKED_LABEL: Final = 0.12  # a word of a structure's name
@@ -45,6 +45,7 @@ _OUT_OF_ORDER: Final = 0.2  # initials of given names in another order, or of ot
 _LABEL: Final = 0.4  # a structure that is named like a person
 _BEGIN_OF_PLACE: Final = 0.2  # a town of which the first word was asked for, not all
 _PART_OF_PLACE: Final = 0.75  # a town of which only a later word was asked for
+_GUESSES: Final = ("alike", "misspelt", "two typos", "begins, misspelt,")
 _LETTERS_AMISS: Final = 4  # letters of a word that may be another one
 _PART_OF_ADDRESS: Final = 0.4  # more than its beginning
 
@@ -68,11 +69,13 @@ class Fit(NamedTuple):
 
 @dataclass(slots=True)
 class Laid:
-    """The words of a query laid on a document: what it costs in all, the words that fit nothing to the letter, whether
-    the query is the whole name, and, when asked for, each part of the cost."""
+    """The words of a query laid on a document: what it costs in all, the words that fit nothing to the letter, what
+    those cost that were taken for misspelt ones, whether the query is the whole name, and, when asked for, each part
+    of the cost."""
 
     cost: float = 0.0
     misfits: list[Asked] = field(default_factory=list)
+    guessed: float = 0.0
     whole: bool = False
     why: dict[str, str | float] = field(default_factory=dict)
 
@@ -91,11 +94,13 @@ def lay(parts: list[str], asked: Sequence[Asked], *, explain: bool = False) -> L
     for one in others:
         fit = _fit(parts, names, one, asked)
         laid.cost += fit.cost
+        if fit.how in _GUESSES:
+            laid.guessed += fit.cost
         if fit.cost > SYNONYM + ELSEWHERE["place"]:
             laid.misfits.append(one)
         if explain:
             laid.why[one.word] = _explained(fit)
-    unasked = names.unasked()
+    unasked = names.unasked(several=len(asked) > 1)
     laid.cost += unasked
     laid.whole = not laid.misfits and names.are_whole()
     if explain:
@@ -143,8 +148,12 @@ class Names:
         given = sum(word in left for word in self.given)
         return given in (0, len(self.given)) and all(word not in left for word in self.family)
 
-    def unasked(self) -> float:
-        """What the names cost that nobody asked for."""
+    def next_given(self) -> list[str]:
+        """The first of the given names that answers no typed word yet."""
+        return [word for word in self.given if word in self.left][:1]
+
+    def unasked(self, several: bool) -> float:
+        """What the names cost that nobody asked for, by one word or several."""
         left = self.left
         if self.structure:
             return _LABEL + _UNASKED_LABEL * min(sum(word not in NOISE for word in left), _UNASKED_LABELS)
@@ -154,7 +163,7 @@ class Names:
         if len(left) == names:
             return _UNASKED_NAMES
         cost = _unasked(self.family, left, UNASKED_FAMILY) + _unasked(self.given, left, UNASKED_GIVEN)
-        only_given = len(left) < names - 1 and all(word in left for word in self.family)
+        only_given = several and all(word in left or word in PARTICLES for word in self.family)
         return cost + _ONLY_GIVEN if only_given else cost
 
 
@@ -170,14 +179,12 @@ def _on_name(names: Names, one: Asked, best: Fit) -> Fit:
     meant, typed = one.meant, one.word
     for word in names.left:
         known = meant.words.get(word)
-        if known is not None:
-            cost, how = known
-        elif word.startswith(typed):
-            cost, how = _begun(names, one, word), "begins"
-        else:
-            continue
-        if cost < best.cost:
-            best = Fit(cost, how, "name", (word,))
+        if known is not None and known[0] < best.cost:
+            best = Fit(*known, "name", (word,))
+        if best.cost > BEGUN and word.startswith(typed):
+            cost = _begun(names, one, word)
+            if cost < best.cost:
+                best = Fit(cost, "begins", "name", (word,))
     if best.cost > JOINED and meant.pieces:
         for pieces in meant.pieces:
             if all(piece in names.left for piece in pieces):
@@ -196,7 +203,7 @@ def _begun(names: Names, one: Asked, word: str) -> float:
     """The cost of a name that begins with what was typed, or of one that is abbreviated."""
     if len(one.word) >= SHORTEST_BEGUN_ELSEWHERE:
         return cost_of_begun(one.typed, word, known=one.meant.known)
-    return INITIAL if word in names.given[:1] else INITIAL + _OUT_OF_ORDER
+    return INITIAL if word in names.next_given() else INITIAL + _OUT_OF_ORDER
 
 
 def _on_initials(names: Names, typed: str, best: Fit) -> Fit:
@@ -218,7 +225,7 @@ def _on_amiss(names: Names, one: Asked, best: Fit) -> Fit:
         cost = slips.cost(typed, word) if len(typed) > _LETTERS_AMISS else None
         if cost is not None and cost < best.cost:
             best = Fit(cost, "misspelt", "name", (word,))
-        if one.typed.last and len(word) >= len(typed):
+        if one.typed.last and len(word) >= len(typed) and not word.startswith(typed):
             cost = slips.cost_of_beginning(typed, word)
             if cost is not None and cost + BEGUN_AMISS < best.cost:
                 best = Fit(cost + BEGUN_AMISS, "begins, misspelt,", "name", (word,))
@@ -264,7 +271,8 @@ def _part_of_place(words: Sequence[str], asked: Sequence[Asked]) -> float:
     left = sum(word not in typed for word in significant)
     if left == 0:
         return 0.0
-    return _BEGIN_OF_PLACE if significant[0] in typed or left < len(significant) - 1 else _PART_OF_PLACE
+    begun = significant[0] in typed and significant[0] not in PARTICLES
+    return _BEGIN_OF_PLACE if begun or left < len(significant) - 1 else _PART_OF_PLACE
 
 
 def _in_trades(parts: list[str], one: Asked, best: Fit) -> Fit:

@@ -49,21 +49,22 @@ _PAGE: Final = 10  # good matches that are enough for anybody
 _CLEAN: Final = 0.5  # no misspelt word comes before documents that cost no more
 _LIKELY: Final = 0.8  # a document that costs no more may well be meant
 _GUESS: Final = 0.3  # what costs more does not fit to the letter
-_ALIKE: Final = 3  # matches of one name among guesses, until others have had their turn
+_ALIKE: Final = 2  # matches of one name among guesses, until others have had their turn
 _SHORT: Final = 3  # letters of words that are not taken for misspelt ones while others begin so
 
 
 @dataclass(frozen=True, slots=True)
 class Stage:
     """A way to look further for words that fit nothing to the letter, unless there is a document that costs no more
-    than so much."""
+    than so much, or less where that one is a guess itself."""
 
     step: Step
     unless: float
+    unless_guessed: float = math.inf
     all_words: bool = True
 
 
-_STAGES: Final = (Stage(begun_amiss, 1.0), Stage(two_edits, 2.1, all_words=False))
+_STAGES: Final = (Stage(begun_amiss, 1.0, unless_guessed=0.6), Stage(two_edits, 2.1, all_words=False))
 
 
 def search(snapshot: Snapshot, query: TextQuery) -> Page:
@@ -112,9 +113,12 @@ class _Search:
     def _widen(self) -> None:
         wrong = self._maybe_wrong()
         self._expand([(one, alike if one in wrong else heard) for one in self._asked])
+        others = [one for one in self._asked if one not in wrong]
+        if others and self._is_short_of_guesses():
+            self._expand([(one, alike) for one in others])
         for stage in _STAGES:
             best = self._best()
-            if best and best.cost <= stage.unless:
+            if best and best.cost <= stage.unless and best.laid.guessed <= stage.unless_guessed:
                 return
             words = best.laid.misfits if best else self._asked
             self._expand([(one, stage.step) for one in words], all_words=stage.all_words)
@@ -139,8 +143,13 @@ class _Search:
     def _is_full(self) -> bool:
         """Whether the page is full of documents that no misspelt word comes before."""
         short = all(len(one.word) <= _SHORT for one in self._asked)
-        good = sum(short or found.cost <= _CLEAN for found in self._found.values())
+        good = sum(short or found.cost <= _CLEAN or _is_begun(found) for found in self._found.values())
         return good >= min(self._query.limit, _PAGE)
+
+    def _is_short_of_guesses(self) -> bool:
+        """Whether nothing fits to the letter, and there are few enough guesses to look at more of them."""
+        best = self._best()
+        return best is not None and best.cost > _GUESS and len(self._found) < min(self._query.limit, _PAGE)
 
     def _collect(self, *, all_words: bool = True) -> None:
         """Score the likeliest documents, until there are enough or the next ones are too dear."""
@@ -154,7 +163,8 @@ class _Search:
             best = self._best()
             if left <= 0 or (best and cost > best.cost + _WORSE) or self._are_enough(cost):
                 return
-            scored = self._score(documents, min(left, self._query.limit + _MORE))
+            guess = len(self._asked) == 1 and cost > _CLEAN
+            scored = self._score(documents, min(left, _ALIKE + 1 if guess else self._query.limit + _MORE))
             left -= scored
             if self._query.explain and scored:
                 self._sets.append(_step("collect", cost=round(cost, 2), documents=len(documents), scored=scored))
@@ -188,7 +198,7 @@ class _Search:
         laid = lay(parts, self._asked, explain=self._query.explain)
         known = self._found.get(number)
         if known is None or laid.cost < known.cost:
-            self._found[number] = _Found(number, laid, parts[_FAMILY_AT] + parts[_GIVEN_AT])
+            self._found[number] = _Found(number, laid, parts[_FAMILY_AT] + parts[_GIVEN_AT] * (len(self._asked) > 1))
 
     def _holder(self, mailbox: int, parts: list[str]) -> int:
         """The document that shows a mailbox: who holds it, or itself."""
@@ -242,6 +252,11 @@ class _Search:
 
 def _cost(found: _Found) -> float:
     return found.laid.cost
+
+
+def _is_begun(found: _Found) -> bool:
+    """Whether what is missing are the letters still to be typed of a word too short to be misspelt."""
+    return found.cost <= _LIKELY and all(len(one.word) < _SHORT for one in found.laid.misfits)
 
 
 def _in_turn(kept: Sequence[_Found]) -> list[_Found]:

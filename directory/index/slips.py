@@ -11,13 +11,15 @@ from typing import Final
 from rapidfuzz.distance import OSA
 
 _SAME_SOUND: Final = 0.42  # another spelling of the same sound
-_SPELT: Final = 0.18  # more, per letter that is another
-_LETTER: Final = 1.15  # one letter amiss
+_SPELT: Final = 0.26  # more, per letter that is another
+_LETTER: Final = 1.05  # one letter amiss: of all the slips that may be, those with few outcomes are the likeliest
+_OTHER_KEY: Final = 0.3  # more, when the letter that is wrong or too many is no key beside
+_TWO_LETTERS: Final = 2.3
 _FEW: Final = {1: 1.0, 2: 1.0, 3: 0.6, 4: 0.2}  # more, when there are few letters
 _FIRST: Final = 0.5  # more, when it is the first one
 _DOUBLED: Final = -0.3  # a letter doubled, or not
-_NEIGHBOUR: Final = -0.15  # the key beside
-_SWAPPED: Final = -0.1
+_BESIDE: Final = 0.1  # the key beside, instead or as well
+_SWAPPED: Final = 0.0
 _ROWS: Final = ("azertyuiop", "qsdfghjklm", "wxcvbn")
 
 
@@ -49,14 +51,23 @@ def one_letter(typed: str, word: str) -> float:
     if len(typed) == len(word):
         if at + 1 < len(word) and typed[at] == word[at + 1] and typed[at + 1] == word[at]:
             return cost + _SWAPPED
-        return cost + _NEIGHBOUR if typed[at] + word[at] in NEIGHBOURS else cost
+        return cost + (_BESIDE if typed[at] + word[at] in NEIGHBOURS else _OTHER_KEY)
     longer = typed if len(typed) > len(word) else word
-    return cost + _DOUBLED if at and longer[at] == longer[at - 1] else cost
+    if at and longer[at] == longer[at - 1]:
+        return cost + _DOUBLED
+    return cost if longer is word else cost + _too_many(typed, at)
+
+
+def _too_many(typed: str, at: int) -> float:
+    """More, when a letter was typed that is none of the word: mostly one beside a key that was meant."""
+    beside = {typed[at] + other for other in typed[max(at - 1, 0) : at + 2]}
+    return _OTHER_KEY if beside.isdisjoint(NEIGHBOURS) else _BESIDE
 
 
 def two_letters(typed: str, word: str) -> float:
     """The cost of two words that are two edits apart."""
-    return 2 * _LETTER if typed[0] == word[0] else 2 * _LETTER + _FIRST
+    cost = _TWO_LETTERS + _FEW.get(len(typed), 0.0)
+    return cost if typed[0] == word[0] else cost + _FIRST
 
 
 def cost(typed: str, word: str, most: int = 2) -> float | None:
