@@ -42,9 +42,9 @@ def test_the_smallest_of_several_networks_is_meant() -> None:
     assert [networks.granted(networks.of(address)) for address in ("10.9.0.1", "10.1.0.1", "10.1.2.3")] == [1, 2, 3]
 
 
-@pytest.mark.parametrize("text", ["10.1.0.0/16", "10.1.0.0/16=many", "10.1.0.1/16=5", "hospital=5", "=5"])
+@pytest.mark.parametrize("text", ["10.1.0.0/16", "10.1.0.0/16=many", "10.1.0.1/16=5", "hospital=5"])
 def test_an_allowance_that_cannot_be_read_is_refused_with_its_text(text: str) -> None:
-    with pytest.raises(InvalidInput, match=re.escape(text) + "|" + re.escape(text.partition("=")[0] or text)):
+    with pytest.raises(InvalidInput, match=re.escape(text.partition("=")[0])):
         read_allowances(text)
 
 
