@@ -41,17 +41,35 @@ class Settings(BaseSettings):
     http_workers: int = Field(1, ge=0, le=64, description="HTTP worker processes; 0 serves no HTTP.")
     ldap_base_dn: str = Field("o=mssante,c=fr", description="Suffix of the tree; mailboxes are below `ou=bal`.")
 
-    ldap_size_limit: int = Field(100, ge=1, description="Entries per LDAP search; the client may ask for fewer.")
+    ldap_size_limit: int = Field(
+        100, ge=1, description="Entries per LDAP search of an anonymous caller; it may ask for fewer."
+    )
+    ldap_size_limit_known: int = Field(1000, ge=1, description="Entries per LDAP search of an account.")
     ldap_time_limit_s: float = Field(5.0, gt=0, description="Seconds an LDAP search may take.")
-    ldap_message_bytes: int = Field(65536, ge=1024, description="Largest LDAP message accepted.")
+    ldap_message_bytes: int = Field(
+        65536, ge=1024, description="Largest LDAP message accepted of an anonymous caller, in bytes."
+    )
+    ldap_message_bytes_known: int = Field(
+        262_144, ge=1024, description="Largest LDAP message accepted of an account, in bytes."
+    )
     ldap_filter_depth: int = Field(20, ge=1, description="Deepest LDAP filter accepted.")
     ldap_filter_terms: int = Field(256, ge=1, description="Most assertions in one LDAP filter.")
     ldap_attributes: int = Field(256, ge=1, description="Most attributes asked for in one LDAP search.")
     ldap_controls: int = Field(10, ge=0, description="Most controls in one LDAP message.")
     ldap_pending: int = Field(16, ge=1, description="Operations under way on one connection before reading pauses.")
-    ldap_connections_per_address: int = Field(256, ge=1, description="Open LDAP connections per client address.")
+    ldap_connections: int = Field(
+        4000, ge=1, description="Open LDAP connections of one worker; past it those that never asked anything go first."
+    )
+    ldap_connections_per_address: int = Field(
+        256, ge=1, description="Open LDAP connections per client address (IPv6: per /64), at all workers together."
+    )
     ldap_idle_s: float = Field(300.0, gt=0, description="Seconds after which a silent LDAP connection is closed.")
-    ldap_first_message_s: float = Field(10.0, gt=0, description="Seconds to the first complete LDAP message.")
+    ldap_first_message_s: float = Field(
+        10.0, gt=0, description="Seconds in which a LDAP message has to be complete, and the first one to come."
+    )
+    ldap_first_operation_s: float = Field(
+        10.0, gt=0, description="Seconds in which a LDAP connection has to have completed a bind or a search."
+    )
     ldap_sortable_entries: int = Field(10_000, ge=1, description="Most matches that an LDAP search may sort or window.")
     ldap_walks: int = Field(1_000, ge=1, description="LDAP walks (paged searches) under way on a node.")
     ldap_walks_per_client: int = Field(16, ge=1, description="LDAP walks under way for one client.")

@@ -27,38 +27,45 @@ class TooLarge(Malformed):
 class Framer:
     """Cuts a stream of bytes into messages, in linear time however the bytes arrive."""
 
-    __slots__ = ("_buffer", "_limit", "_needed", "fault")
+    __slots__ = ("_buffer", "_needed", "fault", "limit")
 
     def __init__(self, limit: int) -> None:
         self._buffer = bytearray()
-        self._limit = limit
+        self.limit = limit
+        """Most bytes of a message."""
         self._needed = 2  # bytes to have before looking again
         self.fault: Malformed | None = None
         """What is wrong with the bytes behind the last messages that were complete: nothing follows them."""
 
-    def feed(self, data: bytes) -> list[bytes]:
-        """The messages that are complete with these bytes.
+    def feed(self, data: bytes, most: int = 1 << 30) -> list[bytes]:
+        """The messages that are complete with these bytes, at most so many: the others stay as bytes until the next
+        call, however many there are.
 
         Raises:
             Malformed: it begins with no message, or with one that is too large; `fault` is that of a later one.
         """
-        if data and not self._buffer and self._size(data, 0, len(data)) == len(data):
+        if data and not self._buffer and most and self._size(data, 0, len(data)) == len(data):
             return [data]  # nearly always: one request, in one segment
         self._buffer += data
-        return self._cut() if len(self._buffer) >= self._needed else []
+        return self._cut(most) if len(self._buffer) >= self._needed else []
 
     @property
     def partial(self) -> bool:
         """Whether a message has begun and is not complete."""
-        return bool(self._buffer)
+        return 0 < len(self._buffer) < self._needed
 
-    def _cut(self) -> list[bytes]:
+    @property
+    def more(self) -> bool:
+        """Whether there may be a complete message that has not been taken."""
+        return len(self._buffer) >= self._needed
+
+    def _cut(self, most: int) -> list[bytes]:
         buffer, at = self._buffer, 0
-        found = []
+        found: list[bytes] = []
         size = 0
         try:
             while size := self._size(buffer, at, len(buffer)):
-                if at + size > len(buffer):
+                if at + size > len(buffer) or len(found) == most:
                     break
                 found.append(bytes(buffer[at : at + size]))
                 at += size
@@ -86,8 +93,8 @@ class Framer:
             if at + 2 + octets > end:
                 return 0
             size = 2 + octets + int.from_bytes(data[at + 2 : at + 2 + octets], "big")
-        if size > self._limit:
-            raise TooLarge(f"a message of {size} bytes is over the limit of {self._limit}")
+        if size > self.limit:
+            raise TooLarge(f"a message of {size} bytes is over the limit of {self.limit}")
         return size
 
 

@@ -29,7 +29,7 @@ _EXHAUSTED_S: Final = 0.1  # when file descriptors or memory are short
 class Door:
     """Accepts connections, one in a turn of the reactor, until it is shut."""
 
-    def __init__(self, reactor: Any, listener: socket.socket, factory: Factory, loads: Loads | None) -> None:
+    def __init__(self, reactor: Any, listener: socket.socket, factory: Factory, loads: Loads) -> None:
         listener.setblocking(False)
         self._reactor = reactor
         self._listener = listener
@@ -61,7 +61,7 @@ class Door:
         """The reactor has ended."""
 
     def doRead(self) -> None:  # noqa: N802 - Twisted's name
-        if self._loads is not None and self._loads.outdone and not self._held_back:
+        if self._loads.outdone and not self._held_back:
             self._held_back = True
             self._pause(_HELD_BACK_S)
             return

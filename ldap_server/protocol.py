@@ -13,16 +13,17 @@ from typing import Any, Final
 from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.python.failure import Failure
 
-from directory.callers.caller import Caller
 from directory.errors import QueryTooComplex
 from directory.logs import pairs, reference
 from ldap_server import messages
 from ldap_server.answers import Answer, Course, failed, refused
 from ldap_server.ber import Framer, Malformed, TooLarge
+from ldap_server.limits import Limits
 from ldap_server.messages import Envelope
 from ldap_server.operations import OPERATIONS, cancelable, unknown_critical
 from ldap_server.outlet import Outlet
 from ldap_server.sharing import Service
+from ldap_server.turns import Share
 
 log = logging.getLogger("annuaire.ldap")
 
@@ -44,19 +45,24 @@ class ConnectionFactory(Factory):
 class Connection(Protocol):
     """The conversation with one client.
 
-    Operations are carried out one at a time, in order, and one per turn of the reactor, so that a client that sends
-    many at once, or a costly one, does not keep the others waiting.
+    Operations are carried out one at a time, in order, in turns with those of all other connections (`turns`), so that
+    a client that sends many at once, or a costly one, does not keep the others waiting.
     """
 
     def __init__(self, service: Service, address: str) -> None:
         self._service = service
         self._settings = service.settings
-        self._caller = Caller(address)
-        self._framer = Framer(service.settings.ldap_message_bytes)
+        self._caller = service.caller(address)
+        self.network = self._caller.network
+        self.share = Share()
+        self.waiting = False
+        self.unproven_since: float | None = None
+        """Since when a first completed bind or search has been waited for."""
+        self._framer = Framer(self._limits.message_bytes)
         self._queue: deque[Envelope] = deque()
         self._course: tuple[Envelope, Course] | None = None  # an operation that takes several turns
         self._outlet: Outlet | None = None
-        self._scheduled = False  # the next turn is
+        self._queued_bytes = 0
         self._reading_paused = False
         self._answered = 0  # the id of the operation that was answered last
         self._doom: tuple[int, str] | None = None  # why the connection ends when what waits is done
@@ -67,40 +73,31 @@ class Connection(Protocol):
     # -- Twisted -----------------------------------------------------------------------------------------------------
 
     def connectionMade(self) -> None:  # noqa: N802
-        count = self._service.enter(self, self._caller.address)
-        self._message_since = time.monotonic()
+        count = self._service.enter(self)
+        self._message_since = self.unproven_since = time.monotonic()
         self._transport.setTcpNoDelay(True)
-        self._outlet = Outlet(self._transport, self._work_soon)
+        self._outlet = Outlet(self._transport, self._wants_turn)
         if count > self._settings.ldap_connections_per_address:
             self._disconnect(messages.BUSY, "too many connections from this address")
+        elif self._service.full and not self._service.make_room():
+            self._disconnect(messages.BUSY, "too many connections")
 
     def dataReceived(self, data: bytes) -> None:  # noqa: N802
         if self._closing_since is not None or self._doom is not None:
             return
         self._heard_at = time.monotonic()
-        complete: list[bytes] = []
-        try:
-            complete = self._framer.feed(data)
-            for message in complete:
-                self._accept(messages.open_envelope(message, self._settings.ldap_controls))
-            if self._framer.fault is not None:
-                raise self._framer.fault
-        except TooLarge as error:
-            self._end_with(messages.ADMIN_LIMIT, str(error))
-        except Malformed as error:
-            self._end_with(messages.PROTOCOL_ERROR, str(error))
-        self._regulate()
-        if complete:
-            self._message_since = None
-        if self._message_since is None and self._framer.partial:
-            self._message_since = self._heard_at
-        if not self._scheduled:
-            self._work()
+        self._take(data)
+        if self._busy:
+            self._wants_turn()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:  # noqa: N802, ARG002
         self._closing_since = self._closing_since or time.monotonic()
         self._drop_all()
-        self._service.leave(self, self._caller.address)
+        self._service.leave(self)
+
+    @property
+    def _limits(self) -> Limits:
+        return self._service.limits[self._caller.caller_class]
 
     @property
     def _transport(self) -> Any:
@@ -119,6 +116,9 @@ class Connection(Protocol):
         elif self._message_since is not None:
             if now - self._message_since > settings.ldap_first_message_s:
                 self._disconnect(messages.PROTOCOL_ERROR, "a request was too long in coming")
+        elif self.unproven_since is not None and not self._busy:
+            if now - self.unproven_since > settings.ldap_first_operation_s:
+                self._disconnect(messages.UNAVAILABLE, "a first bind or search was too long in coming")
         elif now - self._heard_at > settings.ldap_idle_s and not self._busy:
             self._disconnect(messages.UNAVAILABLE, "idle for too long")
 
@@ -127,6 +127,34 @@ class Connection(Protocol):
         return bool(self._queue) or self._course is not None
 
     # -- the queue ---------------------------------------------------------------------------------------------------
+
+    def _take(self, data: bytes = b"") -> None:
+        """Queue what is complete with these bytes, as far as there is room."""
+        complete: list[bytes] = []
+        try:
+            complete = self._framer.feed(data, self._settings.ldap_pending - len(self._queue))
+            for message in complete:
+                self._accept(messages.open_envelope(message, self._settings.ldap_controls))
+            if self._framer.fault is not None:
+                raise self._framer.fault
+        except TooLarge as error:
+            self._end_with(messages.ADMIN_LIMIT, str(error))
+        except Malformed as error:
+            self._end_with(messages.PROTOCOL_ERROR, str(error))
+        if complete or self._message_since is None:
+            self._message_since = self._heard_at if self._framer.partial else None
+        self._regulate()
+
+    def _regulate(self) -> None:
+        """A client that asks faster than it is answered is not read for a while: its bytes wait at its side."""
+        full = len(self._queue) >= self._settings.ldap_pending or self._queued_bytes > self._limits.message_bytes
+        pause = full or self._framer.more or self._doom is not None
+        if pause != self._reading_paused and self._closing_since is None:
+            self._reading_paused = pause
+            if pause:
+                self._transport.pauseProducing()
+            else:
+                self._transport.resumeProducing()
 
     def _accept(self, envelope: Envelope) -> None:
         """Queue an operation; abandon, cancel and unbind take effect at once, on what waits or is under way."""
@@ -144,16 +172,7 @@ class Connection(Protocol):
                 self._cancel(envelope, request.value)
                 return
         self._queue.append(envelope)
-
-    def _regulate(self) -> None:
-        """Stop reading while too many operations wait, and go on when they do not."""
-        full = len(self._queue) >= self._settings.ldap_pending or self._doom is not None
-        if full != self._reading_paused and self._closing_since is None:
-            self._reading_paused = full
-            if full:
-                self._transport.pauseProducing()
-            else:
-                self._transport.resumeProducing()
+        self._queued_bytes += len(envelope.data)
 
     def _outstanding(self, message_id: int) -> Envelope | None:
         """The operation of this id that waits or is under way."""
@@ -171,6 +190,7 @@ class Connection(Protocol):
             self._course = None
         else:
             self._queue.remove(outstanding)
+            self._queued_bytes -= len(outstanding.data)
 
     def _cancel(self, envelope: Envelope, value: bytes | None) -> None:
         """Give an operation up and say how that went, for both (RFC 3909)."""
@@ -196,34 +216,41 @@ class Connection(Protocol):
 
     def _drop_all(self) -> None:
         self._queue.clear()
+        self._queued_bytes = 0
         self._course = None
 
-    def _work_soon(self) -> None:
-        if not self._scheduled and self._busy:
-            self._scheduled = True
-            # Through the reactor: other connections get their turn between two operations of this one.
-            self._service.reactor.callLater(0, self._next_turn)
+    def _wants_turn(self) -> None:
+        self._service.turns.wanted(self)
 
-    def _next_turn(self) -> None:
-        self._scheduled = False
-        self._work()
-
-    def _work(self) -> None:
-        """One turn: go on with the operation under way, or begin the next operation."""
-        if self._closing_since is not None or self._outlet is None or self._outlet.backlog_since is not None:
-            return
+    def work(self) -> bool:
+        """One turn: go on with the operation under way, or begin the next one."""
+        if self._blocked():
+            return False
         if self._course is not None:
             self._guarded(*self._course)
         elif self._queue:
             envelope = self._queue.popleft()
-            self._regulate()
+            self._queued_bytes -= len(envelope.data)
             self._guarded(envelope)
+            self._go_on_reading()
         if self._busy:
-            self._work_soon()
-        elif self._doom is not None:
+            return not self._blocked()
+        if self._doom is not None:
             self._disconnect(*self._doom)
         elif self._service.stopping:
             self._close()
+        return False
+
+    def _go_on_reading(self) -> None:
+        """There is room again: for messages that are here already, then for others."""
+        if self._framer.more and self._closing_since is None and self._doom is None:
+            self._take()
+        elif self._reading_paused:
+            self._regulate()
+
+    def _blocked(self) -> bool:
+        """Whether nothing more may be answered: the conversation ends, or the client does not read."""
+        return self._closing_since is not None or self._outlet is None or self._outlet.backlog_since is not None
 
     def _guarded(self, envelope: Envelope, course: Course | None = None) -> None:
         try:
@@ -263,8 +290,11 @@ class Connection(Protocol):
 
     def _answer(self, envelope: Envelope, answer: Answer) -> None:
         operation = OPERATIONS[envelope.operation]
+        if self.unproven_since is not None and _proves(envelope.operation, answer.code):
+            self.unproven_since = None
         if answer.caller is not None:
             self._caller = answer.caller
+            self._framer.limit = self._limits.message_bytes
         self._send(b"".join((*answer.entries, _result(envelope.message_id, operation.response, answer))))
         self._note(operation.name, answer.code, len(answer.entries))
 
@@ -298,10 +328,20 @@ class Connection(Protocol):
     def _abort(self) -> None:
         self._transport.abortConnection()
 
+    def give_up(self) -> None:
+        """Make room for others, at once."""
+        self._disconnect(messages.BUSY, "too many connections")
+        self._abort()
+
     def drain(self) -> None:
         """Finish what waits, then close."""
         if not self._busy:
             self._close()
+
+
+def _proves(operation: int, code: int) -> bool:
+    """Whether an answered operation shows that a connection is there for a purpose."""
+    return operation == messages.SEARCH_REQUEST or (operation == messages.BIND_REQUEST and code == messages.SUCCESS)
 
 
 def _result(message_id: int, response: int, answer: Answer) -> bytes:

@@ -20,6 +20,7 @@ from ldap_server.controls import Wishes
 from ldap_server.dit import Name, Tree
 from ldap_server.dse import OwnEntries
 from ldap_server.entries import cutter
+from ldap_server.limits import limits_by_class
 from ldap_server.matched import narrowed
 from ldap_server.messages import Control, Search
 from ldap_server.walks import Bounds, Walks
@@ -36,7 +37,7 @@ class Searcher:
     def __init__(self, settings: Settings, index: Index) -> None:
         self._index = index
         self._settings = settings
-        self._size_limit = settings.ldap_size_limit
+        self._limits = limits_by_class(settings)
         self._time_limit_s = settings.ldap_time_limit_s
         self.tree = Tree(settings.ldap_base_dn)
         self.own = OwnEntries(self.tree, index)
@@ -58,7 +59,7 @@ class Searcher:
                 answer = self._elsewhere(message_id, search, base)
             else:
                 with self._index.read() as snapshot:
-                    choice = Choice(snapshot, self._query(search))
+                    choice = Choice(snapshot, self._query(search, caller))
                     while not choice.go_on(TURN_S):
                         yield None
                     answer = self._answer(snapshot, message_id, search, choice)
@@ -72,11 +73,12 @@ class Searcher:
 
     # -- mailboxes ---------------------------------------------------------------------------------------------------
 
-    def _query(self, search: Search) -> Query:
-        return Query(predicate=search.filter, limit=self._limit(search), deadline_s=self._deadline_s(search))
+    def _query(self, search: Search, caller: Caller) -> Query:
+        return Query(predicate=search.filter, limit=self._limit(search, caller), deadline_s=self._deadline_s(search))
 
-    def _limit(self, search: Search) -> int:
-        return min(search.size_limit or self._size_limit, self._size_limit)
+    def _limit(self, search: Search, caller: Caller) -> int:
+        most = self._limits[caller.caller_class].size
+        return min(search.size_limit or most, most)
 
     def _deadline_s(self, search: Search) -> float:
         return min(search.time_limit or self._time_limit_s, self._time_limit_s)
@@ -103,7 +105,9 @@ class Searcher:
             if wishes.page is not None and answer.code == messages.SUCCESS:
                 answer = answer._replace(controls=[controls.paged(b"")])  # always whole
         else:
-            terms = Terms(self._limit(search), self._settings.ldap_sortable_entries, self._deadline_s(search), TURN_S)
+            terms = Terms(
+                self._limit(search, caller), self._settings.ldap_sortable_entries, self._deadline_s(search), TURN_S
+            )
             controlled = Controlled(self, search, wishes, caller.counted_as or caller.address, terms)
             with self._index.read() as snapshot:
                 for turn in controlled.course(snapshot, message_id):

@@ -25,8 +25,8 @@ def run(settings: Settings, index: Index, listener: socket.socket, loads: Loads 
     """Serve until SIGTERM; then accept no more, finish what is under way, and return. `loads` is shared with the other
     workers that accept from the same socket."""
     reactor: object = twisted_reactor
-    service = Service(settings=settings, index=index, reactor=reactor, loads=loads)
-    door = Door(reactor, listener, ConnectionFactory(service), loads)
+    service = Service(settings=settings, index=index, reactor=reactor, loads=loads or Loads.alone())
+    door = Door(reactor, listener, ConnectionFactory(service), service.loads)
     door.open()
 
     def drain() -> None:

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
+from directory.callers.caller import Caller, CallerClass
+from directory.callers.networks import Networks, read_allowances
 from directory.index.reader import Index
 from directory.settings import Settings
 from ldap_server.access import AccessLog
+from ldap_server.limits import Limits, limits_by_class
 from ldap_server.loads import Loads
 from ldap_server.searching import Searcher
+from ldap_server.turns import Turns
 
 if TYPE_CHECKING:
+    from directory.callers.budgets import Budgets
     from ldap_server.protocol import Connection
 
 _SWEEP_S: Final = 1.0  # how often the limits on time are looked at
@@ -33,37 +38,51 @@ class Service:
     settings: Settings
     index: Index
     reactor: Any
-    loads: Loads | None = None
+    loads: Loads = field(default_factory=Loads.alone)
+    budgets: Budgets | None = None
+    """None where callers have none (profile `open`)."""
     trace: Trace = no_trace
-    searcher: Searcher = field(init=False)
     access: AccessLog = field(default_factory=AccessLog)
+    turns: Turns = field(init=False)
+    networks: Networks = field(init=False)
+    limits: Mapping[CallerClass, Limits] = field(init=False)
+    searcher: Searcher = field(init=False)
     connections: set[Connection] = field(default_factory=set)
-    per_address: dict[str, int] = field(default_factory=dict)
     stopping: bool = False
 
     def __post_init__(self) -> None:
+        self.turns = Turns(self.reactor)
+        self.networks = Networks(read_allowances(self.settings.network_entries_per_day))
+        self.limits = limits_by_class(self.settings)
         self.searcher = Searcher(self.settings, self.index)
 
-    def enter(self, connection: Connection, address: str) -> int:
-        """A connection has begun: how many there are now from its address."""
+    def caller(self, address: str) -> Caller:
+        """Who is at an address, when nothing else is known of them."""
+        return Caller(address, self.networks.of(address))
+
+    def enter(self, connection: Connection) -> int:
+        """A connection has begun: how many there are now of its network, at all workers."""
         self.connections.add(connection)
-        count = self.per_address[address] = self.per_address.get(address, 0) + 1
-        self._note_load()
-        return count
+        return self.loads.enter(connection.network)
 
-    def leave(self, connection: Connection, address: str) -> None:
+    def leave(self, connection: Connection) -> None:
         """A connection has ended."""
-        self.connections.discard(connection)
-        left = self.per_address.get(address, 1) - 1
-        if left > 0:
-            self.per_address[address] = left
-        else:
-            self.per_address.pop(address, None)
-        self._note_load()
+        if connection in self.connections:
+            self.connections.discard(connection)
+            self.loads.leave(connection.network)
 
-    def _note_load(self) -> None:
-        if self.loads is not None:
-            self.loads.note(len(self.connections))
+    @property
+    def full(self) -> bool:
+        return len(self.connections) > self.settings.ldap_connections
+
+    def make_room(self) -> bool:
+        """Give up the connection that has been waited for longest without having asked for anything; False when there
+        is none."""
+        idle = [one for one in self.connections if one.unproven_since is not None]
+        if len(idle) < 2:  # the newest is the one that wants in
+            return False
+        min(idle, key=lambda one: one.unproven_since or 0.0).give_up()
+        return True
 
     def sweep(self) -> None:
         """Once a second: end the connections that have outstayed a limit, write the access log."""
@@ -71,5 +90,6 @@ class Service:
         for connection in list(self.connections):
             connection.look_at(now)
         self.searcher.walks.sweep(now)
+        self.turns.forget()
         self.access.flush()
         self.reactor.callLater(_SWEEP_S, self.sweep)

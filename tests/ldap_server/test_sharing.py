@@ -84,10 +84,37 @@ def test_a_worker_that_hangs_does_not_keep_new_clients_from_the_other(pair: Serv
 def test_a_worker_knows_whether_another_has_fewer_connections() -> None:
     memory = shared(2)
     one, other = Loads(memory, 0), Loads(memory, 1)
-    one.note(3)
-    other.note(2)
+    for _ in range(3):
+        one.enter("192.0.2.1")
+    other.enter("192.0.2.1")
     assert (one.outdone, other.outdone) == (True, False)
-    other.note(3)
+    one.leave("192.0.2.1")
+    one.leave("192.0.2.1")
     assert (one.outdone, other.outdone) == (False, False)
     assert not Loads(memory, 1).outdone  # begins with none
     os.close(memory)
+
+
+def test_connections_of_a_network_are_counted_over_all_workers() -> None:
+    memory = shared(2)
+    one, other = Loads(memory, 0), Loads(memory, 1)
+    assert [one.enter("192.0.2.1"), other.enter("192.0.2.1"), one.enter("192.0.2.1")] == [1, 2, 3]
+    assert one.enter("2001:db8::/64") == 1
+    other.leave("192.0.2.1")
+    assert one.enter("192.0.2.1") == 3
+    Loads(memory, 0)  # the worker has died, another takes its place: its connections are gone
+    assert other.enter("192.0.2.1") == 1
+    os.close(memory)
+
+
+def test_the_limit_per_address_holds_over_all_workers(indexed: Path) -> None:
+    for server in serving(indexed, workers=2, LDAP_CONNECTIONS_PER_ADDRESS="4"):
+        both_up(server)
+        clients = opened(server, 4)
+        settled(server, 4)
+        with server.connect() as one_more:
+            assert b"too many connections from this address" in one_more.recv(200)
+        for client in clients:
+            client.close()
+        settled(server, 0)
+        assert opened(server, 1)

@@ -19,9 +19,12 @@ from ldap_server.messages import Control, Search
 from ldap_server.protocol import Connection
 from ldap_server.searching import Searcher
 from ldap_server.sharing import Service
+from ldap_server.turns import Share, Turns
 from ldap_server.walks import Walks
 
 BIND = bytes.fromhex("300c020101600702010304008000")
+FAILED_BIND = bytes(pureldap.LDAPMessage(pureldap.LDAPBindRequest(dn="cn=x", auth="wrong"), id=1).toWire())
+WRITE = bytes(pureldap.LDAPMessage(pureldap.LDAPDelRequest("mail=x,o=mssante,c=fr"), id=1).toWire())
 
 
 def search(number: int, base: str = "") -> bytes:
@@ -129,18 +132,30 @@ class Reactor:
             call()
 
 
+class Clock:
+    """Each turn takes as long as is worked at a stretch, so that there is one in a turn of the reactor."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        self.now += 0.005
+        return self.now
+
+
 class House:
     """A service without a network."""
 
-    def __init__(self) -> None:
+    def __init__(self, **settings: Any) -> None:
         self.reactor = Reactor()
-        self.settings = Settings()
+        self.settings = Settings(**settings)
         self.service = Service(settings=self.settings, index=None, reactor=self.reactor)  # type: ignore[arg-type]
+        self.service.turns = Turns(self.reactor, Clock())
         self.searcher = self.service.searcher = Patient(self.service.searcher.walks)
 
-    def client(self, room: int = 1 << 20) -> tuple[Connection, Wire]:
+    def client(self, address: str = "192.0.2.1", room: int = 1 << 20) -> tuple[Connection, Wire]:
         wire = Wire(room)
-        connection = Connection(self.service, "192.0.2.1")
+        connection = Connection(self.service, address)
         connection.transport = wire  # type: ignore[assignment]
         connection.connectionMade()
         return connection, wire
@@ -164,12 +179,58 @@ def test_a_lone_request_is_answered_at_once(house: House) -> None:
 def test_requests_that_come_together_are_answered_one_in_a_turn_in_order(house: House) -> None:
     client, wire = house.client()
     client.dataReceived(b"".join(map(search, range(1, 9))))
-    other, others = house.client()
     for answered in range(1, 9):
         assert wire.done == list(range(1, answered + 1))
-        other.dataReceived(search(answered))
-        assert len(others.done) == answered
         house.turn()
+
+
+def test_who_has_had_little_is_answered_before_who_has_had_much(house: House) -> None:
+    """A client that walks page after page, many asked for at once, keeps nobody's lookup waiting for a second turn."""
+    busy, pages = house.client("192.0.2.1")
+    busy.dataReceived(b"".join(search(number, "2") for number in range(1, 9)))
+    for _ in range(5):
+        house.turn()
+    for number in range(10):
+        other, lookups = house.client(f"192.0.2.{100 + number}")
+        other.dataReceived(search(7))
+        house.turn()
+        assert lookups.done == [7]
+    answered = len(pages.done)
+    for _ in range(30):
+        house.turn()
+    assert answered < 8
+    assert len(pages.done) == 8
+
+
+def test_many_connections_of_one_client_get_no_more_than_one_of_another(house: House) -> None:
+    crowd = [house.client("192.0.2.1") for _ in range(10)]
+    alone, answers = house.client("192.0.2.2")
+    for client, _ in crowd:
+        client.dataReceived(search(1, "1") + search(2, "1"))
+    alone.dataReceived(b"".join(search(number) for number in range(1, 10)))
+    for _ in range(30):
+        house.turn()
+    assert len(answers.done) == 9
+    assert sum(len(wire.done) for _, wire in crowd) < 20
+
+
+def test_equals_take_turns(house: House) -> None:
+    clients = [house.client(f"192.0.2.{number}") for number in range(1, 4)]
+    for client, _ in clients:
+        client.dataReceived(b"".join(search(number) for number in range(1, 6)))
+    for _ in range(6):
+        house.turn()
+    counts = [len(wire.done) for _, wire in clients]
+    assert max(counts) - min(counts) <= 1
+
+
+def test_what_was_had_long_ago_counts_no_more(house: House) -> None:
+    share = Share()
+    share.add(1.0, now=10.0)
+    assert share.had(11.0) == pytest.approx(0.5)
+    share.add(0.1, now=11.0)
+    assert share.had(12.0) == pytest.approx(0.3)
+    assert share.had(60.0) < 1e-9
 
 
 def test_a_long_search_lets_others_have_their_turn(house: House) -> None:
@@ -234,6 +295,29 @@ def test_reading_stops_while_too_many_requests_wait(house: House) -> None:
     assert wire.done == list(range(1, 20))
 
 
+def test_however_many_requests_come_at_once_few_are_looked_at(house: House) -> None:
+    client, wire = house.client(room=0)
+    client.dataReceived(search(1))
+    client.dataReceived(b"".join(search(number % 128) for number in range(2, 5000)))
+    assert wire.paused
+    assert len(client._queue) == house.settings.ldap_pending
+
+
+def test_reading_stops_while_the_requests_that_wait_are_large() -> None:
+    house = House(ldap_message_bytes=1024)
+    client, wire = house.client(room=0)
+    client.dataReceived(search(1))
+    for number in range(2, 4):
+        assert not wire.paused
+        client.dataReceived(search(number, "0" * 500))
+    assert wire.paused
+    wire.room = 1 << 20
+    wire.drain()
+    for _ in range(5):
+        house.turn()
+    assert (wire.done, wire.paused) == ([1, 2, 3], False)
+
+
 def test_nothing_more_is_answered_to_a_client_that_does_not_read_until_it_does(house: House) -> None:
     client, wire = house.client(room=5)
     client.dataReceived(search(1) + search(2))
@@ -267,6 +351,46 @@ def test_the_first_message_may_not_be_long_in_coming(house: House, late_s: float
     client, wire = house.client()
     client.look_at(time.monotonic() + house.settings.ldap_first_message_s + late_s)
     assert wire.closing == closed
+
+
+@pytest.mark.parametrize(("late_s", "closed"), [(-1, False), (1, True)])
+@pytest.mark.parametrize("request_", [WRITE, FAILED_BIND], ids=["write", "failed bind"])
+def test_a_connection_has_to_complete_a_bind_or_a_search_soon(request_: bytes, late_s: float, closed: bool) -> None:
+    house = House()
+    client, wire = house.client()
+    client.dataReceived(request_)
+    assert wire.done
+    client.look_at(time.monotonic() + house.settings.ldap_first_operation_s + late_s)
+    assert wire.closing == closed
+
+
+@pytest.mark.parametrize("request_", [BIND, search(1)], ids=["bind", "search"])
+def test_a_completed_bind_or_search_shows_that_a_connection_has_a_purpose(house: House, request_: bytes) -> None:
+    client, wire = house.client()
+    client.dataReceived(request_)
+    client.look_at(time.monotonic() + house.settings.ldap_first_operation_s + 1)
+    assert not wire.closing
+
+
+def test_when_a_worker_is_full_who_never_asked_for_anything_makes_room() -> None:
+    house = House(ldap_connections=3)
+    client, wire = house.client("192.0.2.1")
+    client.dataReceived(BIND)
+    _, first = house.client("192.0.2.2")
+    _, second = house.client("192.0.2.3")
+    newest, newest_wire = house.client("192.0.2.4")
+    assert (wire.aborted, first.aborted, second.aborted, newest_wire.closing) == (False, True, False, False)
+    newest.dataReceived(BIND)
+    assert newest_wire.done
+
+
+def test_when_a_worker_is_full_of_clients_that_ask_a_new_one_is_told_so() -> None:
+    house = House(ldap_connections=2)
+    for number in (1, 2):
+        house.client(f"192.0.2.{number}")[0].dataReceived(BIND)
+    _, wire = house.client("192.0.2.3")
+    assert wire.closing
+    assert b"too many connections" in wire.sent
 
 
 def test_a_message_that_is_dribbled_may_not_be_long_in_coming_either(house: House) -> None:
