@@ -131,18 +131,8 @@ class Exercise:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Diploma:
-    """A diploma and/or an *autorisation d'exercice*: each pair independent and optional."""
-
-    type: Coded | None
-    diploma: Coded | None
-    authorisation_type: Coded | None
-    authorisation_discipline: Coded | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Practitioner:
-    """A person of the register, with everything published under one national identifier."""
+    """A person of the register, with what is shown of everything published under one national identifier."""
 
     national_id: str
     identifier_type: str  # 8 RPPS, 0 ADELI
@@ -152,7 +142,6 @@ class Practitioner:
     family_name: str
     given_name: str | None = None
     exercises: tuple[Exercise, ...] = ()
-    diplomas: tuple[Diploma, ...] = ()
     mailboxes: tuple[MailboxSummary, ...] = ()
 
     @property

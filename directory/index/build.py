@@ -22,20 +22,19 @@ from pathlib import Path
 from typing import Final, Protocol, TypeVar
 
 import numpy as np
-import numpy.typing as npt
 
 from directory.accounts import AccountList
 from directory.index import accounts, layout, merge, store
 from directory.index.layout import WORD_CLASSES
 from directory.index.merge import Pair, Spooled
-from directory.index.spool import BODIES, Chunk, Numbers, Spooler, byte_order, read_lengths, read_texts
+from directory.index.spool import BODIES, Chunk, Numbers, Places, Spooler, byte_order, read_lengths, read_texts
 from directory.index.store import Environment
 from directory.model import Kind, RegisterState
 from directory.source import Register
 
 _CHUNK: Final = 25_000  # documents prepared before they are spooled
 _TRANSACTION_BYTES: Final = 64 * 2**20  # written before LMDB commits: what it holds in memory meanwhile
-_STEP: Final = 10_000
+_STEP: Final = 5_000  # documents written together
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
@@ -155,7 +154,7 @@ def _prepare_range(task: Range) -> list[Chunk]:
     """Prepare the documents of one key range, about one chunk of them."""
     register, pinned, kind, first, end, spool = task
     with _without_garbage_collection(), register.open(pinned) as source:
-        spooler = Spooler()
+        spooler = Spooler(kind)
         for record in source.read_range(kind, first, end):
             spooler.add(record)
         return [spooler.spool(spool)] if spooler.count else []
@@ -190,17 +189,21 @@ def _write(
     watch.stage("handing out ids")
     ids, ranked = _hand_out_ids(chunks)
     spooled = Spooled(spool, tuple(chunks), tuple(ids), _mailboxes(chunks))
-    words = dict(zip(merge.WORDS, team.map(merge.run, [(one, spooled) for one in merge.WORDS]), strict=True))
     # The workers go on merging while this process writes the documents.
-    others = team.map(merge.run, [(one, spooled) for one in merge.OTHERS])
+    words = team.map(merge.run, [(one, spooled) for one in merge.WORDS])
     environment = store.open_environment(build, map_bytes, write=True, fresh=True)
     try:
         with store.translated(), _without_garbage_collection():
             put = _Appender(environment)
-            _write_bodies(put, chunks, ranked, watch)
+            first, *others = BODIES
+            _write_bodies(put, first, chunks, ranked, watch)
+            by_class = dict(zip(merge.WORDS, words, strict=True))
+            rest = team.map(merge.run, [(one, spooled) for one in merge.OTHERS])  # the lexicon needs all words
+            for database in others:
+                _write_bodies(put, database, chunks, ranked, watch)
             watch.stage("writing postings", len(merge.WORDS) + len(merge.OTHERS))
-            in_key_order = (words[one] for one in sorted(words, key=lambda one: WORD_CLASSES[one.word_class]))
-            for files in chain(in_key_order, others):
+            in_key_order = (by_class[one] for one in sorted(by_class, key=lambda one: WORD_CLASSES[one.word_class]))
+            for files in chain(in_key_order, rest):
                 for database, file in files.items():
                     put(database, merge.load(file))
                 watch.advance()
@@ -214,7 +217,7 @@ def _write(
         environment.close()
 
 
-def _hand_out_ids(chunks: list[Chunk]) -> tuple[list[Numbers], npt.NDArray[np.int64]]:
+def _hand_out_ids(chunks: list[Chunk]) -> tuple[list[Numbers], Places]:
     """Per chunk, the id of each of its documents: its rank in the static order of all. And the other way round: which
     document, counted over all chunks, has each id."""
     orders = list(chain.from_iterable(read_texts(chunk.path("orders")) for chunk in chunks))
@@ -236,38 +239,43 @@ class _Appender:
     def __init__(self, environment: Environment) -> None:
         self._environment = environment
 
-    def __call__(self, database: str, pairs: Iterable[Pair]) -> None:
+    def __call__(self, database: str, blocks: Iterable[list[Pair]]) -> None:
         db = self._environment.databases[database]
-        for batch in _batches(pairs, _TRANSACTION_BYTES):
+        for transaction in _transactions(blocks, _TRANSACTION_BYTES):
             with self._environment.lmdb.begin(write=True) as txn, txn.cursor(db=db) as cursor:
-                cursor.putmulti(batch, append=True)
+                for block in transaction:
+                    cursor.putmulti(block, append=True)
 
 
-def _batches(pairs: Iterable[Pair], size: int) -> Iterator[list[Pair]]:
-    batch: list[Pair] = []
-    held = 0
-    for pair in pairs:
-        batch.append(pair)
-        held += len(pair[1]) + 32
-        if held >= size:
-            yield batch
-            batch, held = [], 0
-    if batch:
-        yield batch
+def _transactions(blocks: Iterable[list[Pair]], size: int) -> Iterator[Iterator[list[Pair]]]:
+    """Blocks, divided into runs of about some size; each run is to be used up before the next one is asked for."""
+    left = iter(blocks)
+
+    def run(block: list[Pair]) -> Iterator[list[Pair]]:
+        held = 0
+        while True:
+            yield block
+            held += sum([len(value) for _, value in block]) + 32 * len(block)
+            following = None if held >= size else next(left, None)
+            if following is None:
+                return
+            block = following
+
+    while (first := next(left, None)) is not None:
+        yield run(first)
 
 
-def _write_bodies(put: _Appender, chunks: list[Chunk], ranked: npt.NDArray[np.int64], watch: BuildProgress) -> None:
-    """Write documents in id order."""
-    for database in BODIES:
-        # Mailboxes are the first documents and have the first ids, so that entries are numbered as all bodies are.
-        holding = [chunk for chunk in chunks if database in chunk.columns]
-        count = sum(chunk.count for chunk in holding)
-        watch.stage(f"writing {database}", count)
-        if holding:
-            put(database, _numbered([chunk.path(database) for chunk in holding], ranked[:count], watch))
+def _write_bodies(put: _Appender, database: str, chunks: list[Chunk], ranked: Places, watch: BuildProgress) -> None:
+    """Write one of the databases of documents, in id order."""
+    # Mailboxes are the first documents and have the first ids, so that entries are numbered as all bodies are.
+    holding = [chunk for chunk in chunks if database in chunk.columns]
+    count = sum(chunk.count for chunk in holding)
+    watch.stage(f"writing {database}", count)
+    if holding:
+        put(database, _numbered([chunk.path(database) for chunk in holding], ranked[:count], watch))
 
 
-def _numbered(paths: list[Path], ranked: npt.NDArray[np.int64], watch: BuildProgress) -> Iterator[Pair]:
+def _numbered(paths: list[Path], ranked: Places, watch: BuildProgress) -> Iterator[list[Pair]]:
     """The bodies of some files under their ids. Files are mapped, not read: the order jumps about in them."""
     with contextlib.ExitStack() as stack:
         files = [stack.enter_context(path.open("rb")) for path in paths]
@@ -279,6 +287,8 @@ def _numbered(paths: list[Path], ranked: npt.NDArray[np.int64], watch: BuildProg
         for first in range(0, len(ranked), _STEP):
             some = ranked[first : first + _STEP]
             where = zip(file_of[some].tolist(), starts[some].tolist(), lengths[some].tolist(), strict=True)
-            for document_id, (number, at, length) in enumerate(where, first):
-                yield layout.id_key(document_id), maps[number][at : at + length]
+            yield [
+                (layout.id_key(document_id), maps[number][at : at + length])
+                for document_id, (number, at, length) in enumerate(where, first)
+            ]
             watch.advance(len(some))

@@ -34,7 +34,7 @@ def lexicon_keys(word: str) -> set[bytes]:
     """The keys a word is found under."""
     if not (_SHORTEST <= len(word) <= _LONGEST and word.isalpha()):
         return set()
-    keys = {_lesser_key(lesser) for lesser in _lesser(word)}
+    keys = _lesser_keys(word)
     keys.add(_sound_key(word))
     if len(word) >= SHORTEST_TWICE_WRONG:
         keys.update(_third_key(len(word), third, word[at:end]) for third, (at, end) in enumerate(_thirds(len(word))))
@@ -75,6 +75,15 @@ def _sound_key(word: str) -> bytes:
 
 def _lesser_key(word: str) -> bytes:
     return b"d" + word.encode()
+
+
+def _lesser_keys(word: str) -> set[bytes]:
+    if not word.isascii():
+        return {_lesser_key(lesser) for lesser in _lesser(word)}
+    whole = _lesser_key(word)
+    keys = {whole[:at] + whole[at + 1 :] for at in range(1, len(whole))}
+    keys.add(whole)
+    return keys
 
 
 def _third_key(length: int, third: int, letters: str) -> bytes:

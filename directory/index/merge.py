@@ -11,29 +11,29 @@ from array import array
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from itertools import chain, groupby, islice, pairwise
+from itertools import groupby, islice, pairwise
 from operator import itemgetter
 from pathlib import Path
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 from pyroaring import BitMap
 
 from directory.index import layout
 from directory.index.layout import FIELD_NUMBER, GRAM_FIELDS, KIND_NUMBER, WORD_CLASSES
 from directory.index.lexicon import lexicon_keys
 from directory.index.postings import beginning_keys
-from directory.index.spool import Chunk, Column, Numbers, byte_order, merged, read_texts, write_texts
+from directory.index.spool import Chunk, Column, Numbers, Places, gathered, merged, read_texts, write_texts
 from directory.index.values import split
 from directory.model import Kind
 from directory.query import Field
 
 _BLOCK: Final = 5_000  # pairs written together
+_GRAM_VALUES: Final = 100_000  # values whose grams are gathered together: more fit into no cache
+_LEXICON_APART: Final = 3  # bytes
 _GRAM_BITS: Final = 7  # a gram of ASCII letters is a number of 21 bits
 
 Pair = tuple[bytes, bytes]
-Places = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,22 +101,19 @@ class MergeLexicon:
             for word_class in WORD_CLASSES
             for text in read_texts(spooled.folder / f"words-{word_class}.distinct")
         }
-        ways: dict[bytes, str | list[str]] = {}  # most ways lead to one word
-        for word in sorted(words):
-            for key in lexicon_keys(word):
-                known = ways.get(key)
-                if known is None:
-                    ways[key] = word
-                elif isinstance(known, str):
-                    ways[key] = [known, word]
-                else:
-                    known.append(word)
-        pairs = ((key, _spaced(several).encode()) for key, several in sorted(ways.items(), key=itemgetter(0)))
-        return {"lexicon": _dump(spooled, "lexicon", pairs)}
+        return {"lexicon": _dump(spooled, "lexicon", lexicon_pairs(words))}
 
 
-def _spaced(words: str | list[str]) -> str:
-    return words if isinstance(words, str) else " ".join(words)
+def lexicon_pairs(words: Iterable[str]) -> Iterator[Pair]:
+    """The words under each of their keys, in key order. Keys are sorted apart that begin alike: small tables are fast
+    ones, and what was written is dropped."""
+    alike: dict[bytes, list[tuple[bytes, str]]] = defaultdict(list)
+    for word in sorted(words):
+        for key in lexicon_keys(word):
+            alike[key[:_LEXICON_APART]].append((key, word))
+    for beginning in sorted(alike):
+        for key, same in groupby(sorted(alike.pop(beginning)), itemgetter(0)):
+            yield key, " ".join([word for _, word in same]).encode()
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,10 +134,8 @@ class MergeIds:
     """The id of each record."""
 
     def __call__(self, spooled: Spooled) -> dict[str, Path]:
-        keys = list(chain.from_iterable(read_texts(chunk.path("keys")) for chunk in spooled.chunks))
-        ids = np.concatenate([np.zeros(0, np.uint32), *spooled.ids]).astype(">u4").tobytes()
-        pairs = ((keys[at], ids[4 * at : 4 * at + 4]) for at in byte_order(keys).tolist())
-        return {"ids": _dump(spooled, "ids", pairs)}
+        column = merged("keys", spooled.chunks, spooled.ids)
+        return {"ids": _dump(spooled, "ids", _plain_pairs(b"", column))}
 
 
 # Words first, which the lexicon needs, and the class with the most of them before the others.
@@ -236,7 +231,11 @@ def gram_pairs(field: Field, column: Column) -> list[Pair]:
 def _gram_sets(column: Column) -> dict[bytes, BitMap]:
     """The documents with each infix of 1 to 3 letters."""
     plain = [text.isascii() for text in column.texts]
-    sets = _ascii_gram_sets(column, np.flatnonzero(plain))
+    sets: dict[bytes, BitMap] = defaultdict(BitMap)
+    ascii_rows = np.flatnonzero(plain)
+    for first in range(0, len(ascii_rows), _GRAM_VALUES):
+        for gram, found in _ascii_gram_sets(column, ascii_rows[first : first + _GRAM_VALUES]):
+            sets[gram] |= found
     others: dict[bytes, set[int]] = defaultdict(set)
     for row in np.flatnonzero(np.logical_not(plain)).tolist():
         letters = column.texts[row].decode()
@@ -244,30 +243,27 @@ def _gram_sets(column: Column) -> dict[bytes, BitMap]:
         for size in range(1, layout.LONGEST_GRAM + 1):
             for at in range(len(letters) - size + 1):
                 others[letters[at : at + size].encode()].update(ids)
-    for gram, found in others.items():
-        sets[gram] = sets.get(gram, BitMap()) | BitMap(found)
+    for gram, ids_of in others.items():
+        sets[gram] |= BitMap(ids_of)
     return sets
 
 
-def _ascii_gram_sets(column: Column, rows: Places) -> dict[bytes, BitMap]:
-    """The same for values of ASCII letters only, which nearly all are: grams as numbers, sorted by counting."""
-    if not len(rows):
-        return {}
+def _ascii_gram_sets(column: Column, rows: Places) -> Iterator[tuple[bytes, BitMap]]:
+    """The same for some values of ASCII letters only, which nearly all are: grams as numbers, sorted by counting."""
     texts = [column.texts[row] for row in rows.tolist()]
     letters = np.frombuffer(b"\0".join(texts) + b"\0", dtype=np.uint8).astype(np.uint32)
     row_of = np.repeat(rows.astype(np.uint32), [len(text) + 1 for text in texts])
     sizes = np.diff(column.bounds)
-    sets: dict[bytes, BitMap] = {}
     for size in range(1, layout.LONGEST_GRAM + 1):
         codes, rows_of = _windows(letters, row_of, size)
         if not len(codes):
             break
         grams, order, ends = _counted(codes)
-        members, where = _members(rows_of[order], sizes, column)
+        having = rows_of[order]
+        members, where = gathered(column.ids, column.bounds[having], sizes[having])
         for gram, (at, end) in zip(grams.tolist(), pairwise([0, *where[ends - 1].tolist()]), strict=True):
             shifts = range(_GRAM_BITS * (size - 1), -1, -_GRAM_BITS)
-            sets[bytes((gram >> shift) & 0x7F for shift in shifts)] = BitMap(array("I", members[at:end].tobytes()))
-    return sets
+            yield bytes((gram >> shift) & 0x7F for shift in shifts), BitMap(array("I", members[at:end].tobytes()))
 
 
 def _windows(letters: Numbers, row_of: Numbers, size: int) -> tuple[Numbers, Numbers]:
@@ -294,16 +290,6 @@ def _counted(codes: Numbers) -> tuple[Numbers, Places, Numbers]:
     return distinct.astype(np.uint32), order, np.cumsum(np.bincount(ranks)).astype(np.uint32)
 
 
-def _members(rows: Numbers, sizes: Places, column: Column) -> tuple[Numbers, Places]:
-    """The ids of the documents of some rows, one row after the other, and where each row's end."""
-    counts = sizes[rows]
-    ends = np.cumsum(counts)
-    if len(ends) == ends[-1]:
-        return column.ids[column.bounds[rows]], ends
-    where = np.repeat(column.bounds[rows] - (ends - counts), counts) + np.arange(ends[-1])
-    return column.ids[where], ends
-
-
 # -- files -------------------------------------------------------------------------------------------------------------
 
 
@@ -316,9 +302,9 @@ def _dump(spooled: Spooled, name: str, pairs: Iterable[Pair]) -> Path:
     return path
 
 
-def load(path: Path) -> Iterator[Pair]:
-    """The pairs of a merged file, which is gone afterwards."""
+def load(path: Path) -> Iterator[list[Pair]]:
+    """The pairs of a merged file, some thousands at a time; the file is gone afterwards."""
     with path.open("rb") as file:
         while file.peek(1):
-            yield from marshal.load(file)  # noqa: S302 - our own spool, in a private folder, written a moment ago
+            yield marshal.load(file)  # noqa: S302 - our own spool, in a private folder, written a moment ago
     path.unlink()

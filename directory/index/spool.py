@@ -1,19 +1,21 @@
 """What a build's workers leave on disk: chunks of prepared documents, and columns of bytes and numbers.
 
-A chunk is some tens of thousands of documents in the order they were read, with what they are found by gathered per
-distinct value: places in the chunk stand for the ids that are not known yet.
+A chunk is some tens of thousands of documents in their static order, with what they are found by gathered per distinct
+value: places in the chunk stand for the ids that are not known yet. Texts are in order in each chunk, so that merging
+chunks is sorting what is nearly sorted.
 """
 
 from __future__ import annotations
 
+import functools
 import tempfile
 from array import array
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, pairwise
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -25,7 +27,8 @@ from directory.model import Kind, Record
 from directory.query import Field
 
 Numbers = npt.NDArray[np.uint32]
-Entries = dict[str, list[int]]  # a value or word, and the places in the chunk that have it
+Places = npt.NDArray[np.int64]
+Words = Callable[[str], Sequence[str]]
 
 BODIES: Final = ("values", "documents", "entries")
 
@@ -65,25 +68,55 @@ def read_texts(path: Path) -> list[bytes]:
     return [data[at:end] for at, end in pairwise(ends)]
 
 
-def write_numbers(path: Path, numbers: Iterable[int]) -> None:
-    with path.open("wb") as file:
-        array("I", numbers).tofile(file)
+def write_column(folder: Path, name: str, texts: Sequence[bytes], counts: Places, places: Numbers) -> None:
+    """One file of distinct texts in order, one of how many places each has, one of the places."""
+    write_texts(folder / name, texts)
+    counts.astype(np.uint32).tofile(folder / f"{name}.counts")
+    places.tofile(folder / f"{name}.places")
 
 
 def read_numbers(path: Path) -> Numbers:
     return np.fromfile(path, dtype=np.uint32)
 
 
-class Spooler:
-    """Gathers one chunk."""
+class _Gathered:
+    """One column of a chunk in the making: texts, each with the place of a document that has it."""
+
+    __slots__ = ("places", "texts")
 
     def __init__(self) -> None:
+        self.texts: list[str] = []
+        self.places = array("I")
+
+    def add(self, values: Sequence[str], place: int) -> None:
+        for value in values:
+            self.texts.append(value)
+            self.places.append(place)
+
+
+class _Grouped(NamedTuple):
+    """A column of a chunk: its distinct texts in byte order; the places of text n are
+    `places[bounds[n] : bounds[n + 1]]`."""
+
+    texts: list[str]
+    bounds: Places
+    places: Numbers
+
+
+class Spooler:
+    """Gathers one chunk: documents of one kind, put into their static order at last.
+
+    Nothing is looked up while documents come in: columns are grouped one by one when all are there, each in the
+    processor's caches.
+    """
+
+    def __init__(self, kind: Kind) -> None:
+        self._kind = kind
         self._bodies: dict[str, list[bytes]] = {name: [] for name in BODIES}
         self._orders: list[bytes] = []
         self._keys: list[bytes] = []
-        self._kinds: dict[Kind, list[int]] = defaultdict(list)
-        self._terms: dict[Field, Entries] = defaultdict(lambda: defaultdict(list))
-        self._names: Entries = defaultdict(list)  # labels that serve as names
+        self._terms: dict[Field, _Gathered] = defaultdict(_Gathered)
+        self._names = _Gathered()  # labels that serve as names
 
     @property
     def count(self) -> int:
@@ -97,50 +130,72 @@ class Spooler:
         if prepared.entry:
             bodies["entries"].append(prepared.entry)
         self._orders.append(prepared.order)
-        self._keys.append(layout.record_key(prepared.kind, prepared.key))
-        self._kinds[prepared.kind].append(place)
+        self._keys.append(layout.record_key(self._kind, prepared.key))
+        terms = self._terms
         for field, values in prepared.values.items():
-            entries = self._terms[field]
-            for value in values:
-                entries[value].append(place)
-        for label in named_by(prepared.kind, prepared.values):
-            self._names[label].append(place)
+            terms[field].add(values, place)
+        self._names.add(named_by(self._kind, prepared.values), place)
 
     def spool(self, folder: Path) -> Chunk:
         """Write the chunk into a folder of its own."""
         chunk = Path(tempfile.mkdtemp(dir=folder))
-        for name, bodies in self._bodies.items():
+        order = byte_order(self._orders)
+        for name, bodies in (*self._bodies.items(), ("orders", self._orders)):
             if bodies:
-                write_texts(chunk / name, bodies)
-        write_texts(chunk / "orders", self._orders)
-        write_texts(chunk / "keys", self._keys)
-        for name, entries in self._sets():
-            # One file of the distinct texts, one of how many places each has, one of the places.
-            write_texts(chunk / name, [text.encode() for text in entries])
-            write_numbers(chunk / f"{name}.counts", map(len, entries.values()))
-            write_numbers(chunk / f"{name}.places", chain.from_iterable(entries.values()))
+                write_texts(chunk / name, [bodies[place] for place in order.tolist()])
+        rank = np.empty(self.count, np.uint32)
+        rank[order] = np.arange(self.count, dtype=np.uint32)
+        by_key = byte_order(self._keys)
+        write_column(chunk, "keys", [self._keys[at] for at in by_key.tolist()], np.ones_like(by_key), rank[by_key])
+        write_column(chunk, f"kinds-{self._kind}", [b""], np.array([self.count]), rank)
+        for name, (texts, bounds, places) in self._columns():
+            write_column(chunk, name, [text.encode() for text in texts], np.diff(bounds), rank[places])
         return Chunk(chunk, self.count, frozenset(path.name for path in chunk.iterdir()))
 
-    def _sets(self) -> Iterator[tuple[str, Entries]]:
-        for kind, places in self._kinds.items():
-            yield f"kinds-{kind}", {"": places}
-        for field, entries in self._terms.items():
-            yield f"terms-{field}", entries
-        for word_class, entries in self._words().items():
-            yield f"words-{word_class}", entries
+    def _columns(self) -> Iterator[tuple[str, _Grouped]]:
+        words: dict[str, list[tuple[_Grouped, Words]]] = defaultdict(list)
+        for field, found in self._terms.items():
+            column = _grouped(found.texts, np.frombuffer(found.places, np.uint32))
+            yield f"terms-{field}", column
+            if field in WORD_CLASS:
+                words[WORD_CLASS[field]].append((column, functools.partial(value_words, field)))
+        names = _grouped(self._names.texts, np.frombuffer(self._names.places, np.uint32))
+        words["name"].append((names, split))
+        for word_class, columns in words.items():
+            yield f"words-{word_class}", _words(columns)
 
-    def _words(self) -> dict[str, Entries]:
-        """As `values.words_of`, but once per distinct value. A document may stand twice under a word."""
-        words: dict[str, Entries] = defaultdict(lambda: defaultdict(list))
-        for field, word_class in WORD_CLASS.items():
-            entries = words[word_class]
-            for value, places in self._terms.get(field, {}).items():
-                for word in value_words(field, value):
-                    entries[word] += places
-        for label, places in self._names.items():
-            for word in split(label):
-                words["name"][word] += places
-        return words
+
+def _grouped(texts: Sequence[str], places: Numbers) -> _Grouped:
+    """Texts that stand as often as they have places, each once; the order of code points is that of UTF-8's bytes."""
+    distinct = sorted(set(texts))
+    rank = {text: number for number, text in enumerate(distinct)}
+    # NumPy sorts numbers of 16 bits by counting, in linear time.
+    small = np.uint16 if len(distinct) <= 0xFFFF else np.uint32
+    ranks = np.fromiter(map(rank.__getitem__, texts), small, len(texts))
+    bounds = np.concatenate(([0], np.cumsum(np.bincount(ranks, minlength=len(distinct)))))
+    return _Grouped(distinct, bounds, places[np.argsort(ranks, kind="stable")])
+
+
+def _words(columns: Sequence[tuple[_Grouped, Words]]) -> _Grouped:
+    """The words of some columns, split once per distinct value: as `values.words_of`, but that a document may stand
+    twice under a word."""
+    split_up = [words(text) for column, words in columns for text in column.texts]
+    rows = np.repeat(np.arange(len(split_up), dtype=np.uint32), list(map(len, split_up)))
+    words = _grouped(list(chain.from_iterable(split_up)), rows)
+    sizes = np.concatenate([np.diff(column.bounds) for column, _ in columns])
+    places = np.concatenate([column.places for column, _ in columns])
+    starts = np.concatenate(([0], np.cumsum(sizes)))[:-1]
+    found, ends = gathered(places, starts[words.places], sizes[words.places])
+    return _Grouped(words.texts, np.concatenate(([0], ends))[words.bounds], found)
+
+
+def gathered(members: Numbers, starts: Places, sizes: Places) -> tuple[Numbers, Places]:
+    """Runs of members, one run after the other, and where each ends."""
+    ends = np.cumsum(sizes)
+    total = int(ends[-1]) if len(ends) else 0
+    if total == len(ends):
+        return members[starts], ends
+    return members[np.repeat(starts - (ends - sizes), sizes) + np.arange(total)], ends
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +204,7 @@ class Column:
     those of text n are `ids[bounds[n] : bounds[n + 1]]`, in no particular order."""
 
     texts: list[bytes]
-    bounds: npt.NDArray[np.int64]
+    bounds: Places
     ids: Numbers
 
 
@@ -190,6 +245,6 @@ def _sorted(texts: list[bytes], counts: Numbers, members: Numbers) -> Column:
     return Column(distinct, bounds, members[where])
 
 
-def byte_order(texts: list[bytes]) -> npt.NDArray[np.int64]:
-    """The places of byte strings in their order."""
+def byte_order(texts: list[bytes]) -> Places:
+    """The places of byte strings in their order; runs that are in order already cost little."""
     return np.array(sorted(range(len(texts)), key=texts.__getitem__), dtype=np.int64)

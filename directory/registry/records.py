@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
+import functools
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -15,7 +16,6 @@ from directory.model import (
     Activity,
     Address,
     Coded,
-    Diploma,
     Exercise,
     Expertise,
     Holder,
@@ -82,10 +82,14 @@ class Assembler:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._labels = {
-            (r[0], r[1]): r[2] for r in connection.execute(text("SELECT list, code, label FROM code_label"))
-        }
-        self._coded: dict[tuple[str, str], Coded] = {}
+        labels = {(r[0], r[1]): r[2] for r in connection.execute(text("SELECT list, code, label FROM code_label"))}
+        codes = functools.partial(_Codes, labels)
+        self._civilities, self._practice_civilities = codes("civilities"), codes("practice-civilities")
+        self._professions, self._categories = codes("professions"), codes("professional-categories")
+        self._expertise_types, self._expertise_codes = codes("expertise-types"), codes("expertises")
+        self._modes, self._sectors, self._genres = codes("practice-modes"), codes("sectors"), codes("activity-genres")
+        self._roles, self._sections = codes("functions", "roles"), codes("pharmacy-sections")
+        self._departments = codes("departments")
         self._organizations: dict[str, Organization] = {}
         self._cursors = itertools.count()
 
@@ -111,13 +115,6 @@ class Assembler:
             "ORDER BY a.national_id, (o.key IS NULL), o.name, o.key, a.digest",
             selection,
         )
-        diplomas = self._grouped(
-            "SELECT national_id, diploma_type, diploma_type_label, diploma, diploma_label, authorisation_type, "
-            "authorisation_type_label, authorisation_discipline, authorisation_discipline_label "
-            f"FROM diploma WHERE {where('national_id')} "
-            "ORDER BY national_id, diploma_type, diploma, diploma_label, authorisation_type, digest",
-            selection,
-        )
         mailboxes = self._grouped(
             "SELECT h.national_id, m.address, m.kind, h.organization_name, h.service, m.paperless, "
             f"{_TRUSTED} FROM mailbox_holder h JOIN mailbox m USING (address_key) "
@@ -135,15 +132,14 @@ class Assembler:
                 national_id=national_id,
                 identifier_type=type_,
                 identifier=identifier,
-                civility=self._code("civilities", civility),
-                practice_civility=self._code("practice-civilities", practice_civility),
+                civility=self._civilities[civility],
+                practice_civility=self._practice_civilities[practice_civility],
                 family_name=family_name,
                 given_name=given_name or None,
                 exercises=self._exercises(
                     exercises.take(national_id), expertises.take(national_id), activities.take(national_id)
                 ),
-                diplomas=tuple(self._diploma(row) for row in diplomas.take(national_id)),
-                mailboxes=_preferred([_summary(row) for row in mailboxes.take(national_id)]),
+                mailboxes=_preferred(mailboxes.take(national_id)),
             )
 
     def _exercises(
@@ -151,49 +147,37 @@ class Assembler:
     ) -> tuple[Exercise, ...]:
         found: list[Exercise] = []
         for _, profession, category in exercises:
-            coded = self._code("professions", profession)
+            own = [row for row in expertises if row[1] == profession and row[2] == category]
             found.append(
                 Exercise(
-                    profession=coded or Coded(code="", label=""),
-                    category=self._code("professional-categories", category),
-                    expertises=self._expertises(
-                        row for row in expertises if row[1] == profession and row[2] == category
-                    ),
+                    profession=self._professions[profession] or Coded(code="", label=""),
+                    category=self._categories[category],
+                    expertises=self._expertises(own) if own else (),
                     activities=tuple(
-                        self._activity(row) for row in activities if row[1] == profession and row[2] == category
+                        [self._activity(row) for row in activities if row[1] == profession and row[2] == category]
                     ),
                 )
             )
         return tuple(found)
 
-    def _expertises(self, rows: Iterator[Row]) -> tuple[Expertise, ...]:
+    def _expertises(self, rows: Sequence[Row]) -> tuple[Expertise, ...]:
         found = {
-            row[4]: Expertise(type=self._code("expertise-types", row[3]), expertise=coded)
+            row[4]: Expertise(type=self._expertise_types[row[3]], expertise=coded)
             for row in rows
-            if (coded := self._code("expertises", row[4])) is not None
+            if (coded := self._expertise_codes[row[4]]) is not None
         }
         # The ordinal specialty first: it is what a user means.
         return tuple(sorted(found.values(), key=lambda e: (e.type is None or e.type.code != "S", e.expertise.code)))
 
     def _activity(self, row: Row) -> Activity:
         return Activity(
-            mode=self._code("practice-modes", row[3]),
-            sector=self._code("sectors", row[4]),
-            role=self._code("roles", row[5])
-            if nomenclature.label("functions", row[5]) is None
-            else self._code("functions", row[5]),
-            genre=self._code("activity-genres", row[6]),
-            pharmacy_section=self._code("pharmacy-sections", row[7]),
+            mode=self._modes[row[3]],
+            sector=self._sectors[row[4]],
+            role=self._roles[row[5]],
+            genre=self._genres[row[6]],
+            pharmacy_section=self._sections[row[7]],
             registration_authority=row[8] or None,
             organization=self._organization(row[9:]) if row[9] is not None else None,
-        )
-
-    def _diploma(self, row: Row) -> Diploma:
-        return Diploma(
-            type=_coded(row[1], row[2]),
-            diploma=_coded(row[3], row[4]),
-            authorisation_type=_coded(row[5], row[6]),
-            authorisation_discipline=_coded(row[7], row[8]),
         )
 
     # -- structures ----------------------------------------------------------------------------------------------
@@ -217,7 +201,7 @@ class Assembler:
             selection,
         )
         for row in rows:
-            summaries = tuple(_summary(found) for found in mailboxes.take(row[0]))
+            summaries = tuple([_summary(found) for found in mailboxes.take(row[0])])
             organization = self._organization(row)
             yield replace(organization, mailboxes=summaries) if summaries else organization
 
@@ -248,7 +232,7 @@ class Assembler:
             postal_code=postal_code or None,
             commune=_coded(commune, commune_label),
             country=_coded(country, country_label or (nomenclature.label("countries", country) or "")),
-            department=self._code("departments", department),
+            department=self._departments[department],
             city=city or None,
         )
         return Organization(
@@ -260,7 +244,7 @@ class Assembler:
             finess=finess or None,
             legal_entity_finess=legal_entity_finess or None,
             former_id=former_id or None,
-            sector=self._code("sectors", sector),
+            sector=self._sectors[sector],
             address=address,
             phones=tuple(number for number in (phone, phone_2) if number),
             fax=fax or None,
@@ -288,10 +272,12 @@ class Assembler:
         )
         places = self._grouped(
             f"""
-            SELECT DISTINCT h.address_key AS id, {_ORGANIZATION_COLUMNS}
-            FROM mailbox_holder h JOIN activity a ON a.national_id = h.national_id
-            JOIN organization o ON o.key = a.organization_key
-            WHERE {where("h.address_key")} AND h.national_id <> '' ORDER BY id, o.name, o.key
+            SELECT named.id, {_ORGANIZATION_COLUMNS}
+            FROM (
+                SELECT DISTINCT h.address_key AS id, a.organization_key AS key
+                FROM mailbox_holder h JOIN activity a ON a.national_id = h.national_id
+                WHERE {where("h.address_key")} AND h.national_id <> ''
+            ) AS named JOIN organization o USING (key) ORDER BY named.id, o.name, o.key
             """,
             selection,
         )
@@ -314,9 +300,9 @@ class Assembler:
                 kind=kind,
                 paperless=paperless,
                 trusted=trusted,
-                holders=tuple(self._holder(row) for row in holders.take(key)),
-                places=tuple(self._organization(row[1:]) for row in places.take(key)[:_PLACES]),
-                expertises=self._expertises(iter(expertises.take(key))),
+                holders=tuple([self._holder(row) for row in holders.take(key)]),
+                places=tuple([self._organization(row[1:]) for row in places.take(key)[:_PLACES]]),
+                expertises=self._expertises(expertises.take(key)),
                 created_at=created_at.astimezone(dt.UTC),
                 modified_at=modified_at.astimezone(dt.UTC),
             )
@@ -348,21 +334,11 @@ class Assembler:
                 postal_code=row[25] or None,
                 country=_coded("", row[26]),
                 city=row[27] or None,
-                department=self._code("departments", row[28]),
+                department=self._departments[row[28]],
             ),
         )
 
     # -- reading -------------------------------------------------------------------------------------------------
-
-    def _code(self, list_name: str, code: str) -> Coded | None:
-        """The code with its label: the official one, else the extracts', else the code itself."""
-        if not code:
-            return None
-        known = self._coded.get((list_name, code))
-        if known is None:
-            label = nomenclature.label(list_name, code) or self._labels.get((list_name, code)) or code
-            known = self._coded[list_name, code] = Coded(code=code, label=label)
-        return known
 
     def _rows(self, statement: str, selection: Selection) -> Iterator[Row]:
         driver: Any = self._connection.connection.driver_connection
@@ -384,17 +360,38 @@ class Grouped:
         self._rows = rows
         self._next: Row | None = None
 
-    def take(self, key: str) -> list[Row]:
+    def take(self, key: str) -> Sequence[Row]:
         row = self._next if self._next is not None else next(self._rows, None)
         while row is not None and row[0] < key:
             row = next(self._rows, None)
+        # A finished stream answers next() with None again and again.
+        self._next = row
+        return self._group(key) if row is not None and row[0] == key else ()
+
+    def _group(self, key: str) -> list[Row]:
         found: list[Row] = []
+        row = self._next
         while row is not None and row[0] == key:
             found.append(row)
             row = next(self._rows, None)
-        # A finished stream answers next() with None again and again.
         self._next = row
         return found
+
+
+class _Codes(dict[str, Coded | None]):
+    """The codes of a list with their label: the official one of any of these lists, else the extracts' of the last,
+    else the code itself."""
+
+    def __init__(self, extracts: Mapping[tuple[str, str], str], *lists: str) -> None:
+        super().__init__({"": None})
+        self._extracts = extracts
+        self._lists = lists
+
+    def __missing__(self, code: str) -> Coded:
+        official = next(filter(None, (nomenclature.label(name, code) for name in self._lists)), None)
+        label = official or self._extracts.get((self._lists[-1], code)) or code
+        made = self[code] = Coded(code=code, label=label)
+        return made
 
 
 def _coded(code: str, label: str) -> Coded | None:
@@ -413,9 +410,11 @@ def _summary(row: Row) -> MailboxSummary:
     )
 
 
-def _preferred(found: list[MailboxSummary]) -> tuple[MailboxSummary, ...]:
+def _preferred(rows: Sequence[Row]) -> tuple[MailboxSummary, ...]:
     """One line per address; those of profession domains first, then by address (DOMAIN section 4 rule 6)."""
-    distinct = {summary.address.lower(): summary for summary in reversed(found)}
+    if not rows:
+        return ()
+    distinct = {summary.address.lower(): summary for summary in map(_summary, reversed(rows))}
     return tuple(sorted(distinct.values(), key=lambda s: (not _of_profession(s.address), s.address.lower())))
 
 
