@@ -6,7 +6,15 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from directory.callers.caller import Caller
-from directory.errors import DirectoryError, InvalidInput, QueryTooComplex, TimeLimitExceeded, Unavailable
+from directory.errors import (
+    BudgetExceeded,
+    DirectoryError,
+    InvalidInput,
+    NotAllowed,
+    QueryTooComplex,
+    TimeLimitExceeded,
+    Unavailable,
+)
 from ldap_server import messages
 
 
@@ -20,6 +28,8 @@ class Answer(NamedTuple):
     controls: Sequence[tuple[str, bytes]] = ()
     extra: bytes = b""  # what an operation's response has behind the result
     caller: Caller | None = None
+    documents: Sequence[int] = ()
+    """The mailboxes that it tells of, by their numbers in the index: what budgets count."""
 
 
 Course = Iterator[Answer | None]
@@ -33,15 +43,22 @@ def refused(code: int, message: str = "", *, matched: str = "") -> Answer:
 
 def failed(error: DirectoryError) -> Answer:
     """The answer that an error of the tree makes."""
-    return refused(result_code(error), error.message)
+    return refused(result_code(error), in_both_languages(error))
+
+
+def in_both_languages(error: DirectoryError) -> str:
+    """An error's sentence. LDAP has no way to ask for a language: what is written in French too is said in both."""
+    return error.message if error.fr == error.message else f"{error.fr} / {error.message}"
 
 
 def result_code(error: DirectoryError) -> int:
     """The result code of an error of the tree (DESIGN section 6)."""
     if isinstance(error, InvalidInput):
         return messages.PROTOCOL_ERROR
-    if isinstance(error, QueryTooComplex):
+    if isinstance(error, QueryTooComplex | BudgetExceeded):
         return messages.ADMIN_LIMIT
+    if isinstance(error, NotAllowed):
+        return messages.INSUFFICIENT_ACCESS
     if isinstance(error, TimeLimitExceeded):
         return messages.TIME_LIMIT
     return messages.UNAVAILABLE if isinstance(error, Unavailable) else messages.OTHER

@@ -118,14 +118,14 @@ class Controlled:
         numbers = numbers[:limit]
         code = messages.SUCCESS if complete else messages.SIZE_LIMIT
         if page is None:
-            return Answer(self._entries(snapshot, message_id, numbers), code)
+            return self._answer(snapshot, message_id, numbers, code)
         shown, rest = (numbers[: page.size], numbers[page.size :]) if page.size else (numbers, [])
         cookie = b""
         if rest:
             kept = [Kept(snapshot.document(number).key, bytes(snapshot.entry(number))) for number in rest]
             cookie = self._walks.begin(self._owner, self._stamp(snapshot), kept, complete=complete)
             code = messages.SUCCESS
-        return Answer(self._entries(snapshot, message_id, shown), code, controls=[controls.paged(cookie)])
+        return self._answer(snapshot, message_id, shown, code, [controls.paged(cookie)])
 
     def _next_page(self, snapshot: Snapshot, message_id: bytes, wish: PageWish) -> Answer:
         if wish.size == 0:
@@ -134,17 +134,24 @@ class Controlled:
         page = self._walks.page(self._owner, self._stamp(snapshot), wish.cookie, wish.size)
         if page is None:
             return _NO_PLACE
-        entries = [
-            self._cut(message_id, self._tree.below_base, memoryview(kept.entry))
-            for kept in page.entries
-            if snapshot.get(Kind.MAILBOX, kept.key) is not None  # what has been withdrawn since is not sent
-        ]
+        found = [(kept.entry, snapshot.get(Kind.MAILBOX, kept.key)) for kept in page.entries]
+        there = [(entry, now.number) for entry, now in found if now is not None]  # what was withdrawn since is not sent
+        entries = [self._cut(message_id, self._tree.below_base, memoryview(entry)) for entry, _ in there]
         code = messages.SUCCESS if page.complete or page.cookie else messages.SIZE_LIMIT
-        return Answer(entries, code, controls=[controls.paged(page.cookie)])
+        said = [controls.paged(page.cookie)]
+        return Answer(entries, code, controls=said, documents=[number for _, number in there])
 
-    def _entries(self, snapshot: Snapshot, message_id: bytes, numbers: Sequence[int]) -> list[bytes]:
+    def _answer(
+        self,
+        snapshot: Snapshot,
+        message_id: bytes,
+        numbers: Sequence[int],
+        code: int,
+        said: Sequence[tuple[str, bytes]] = (),
+    ) -> Answer:
         cut, below = self._cut, self._tree.below_base
-        return [cut(message_id, below, snapshot.entry(number)) for number in numbers]
+        entries = [cut(message_id, below, snapshot.entry(number)) for number in numbers]
+        return Answer(entries, code, controls=said, documents=numbers)
 
     def _stamp(self, snapshot: Snapshot) -> bytes:
         """Ties a walk to its search, which has to stay the same (RFC 2696 section 3), and to the register's epoch."""
@@ -167,7 +174,7 @@ class Controlled:
         shown = numbers[window.start : window.end]
         code = messages.SUCCESS if len(shown) <= self._terms.limit else messages.SIZE_LIMIT
         said = controls.window_result(messages.SUCCESS, window.position, len(numbers))
-        return Answer(self._entries(snapshot, message_id, shown[: self._terms.limit]), code, controls=[said])
+        return self._answer(snapshot, message_id, shown[: self._terms.limit], code, [said])
 
 
 def _no_window(why: int, message: str) -> Answer:

@@ -10,6 +10,7 @@ from directory.callers.caller import Caller
 from ldap_server import controls, messages
 from ldap_server.answers import Course, refused
 from ldap_server.binding import bind
+from ldap_server.budgeted import asked_of_mailboxes, budgeted
 from ldap_server.comparing import compare
 from ldap_server.extended import extended
 from ldap_server.filters import FilterDecoder
@@ -32,7 +33,11 @@ def _search(service: Service, caller: Caller, envelope: Envelope) -> Course:
     settings = service.settings
     decoder = FilterDecoder(settings.ldap_filter_depth, settings.ldap_filter_terms)
     search = messages.decode_search(envelope, decoder, settings.ldap_attributes)
-    return service.searcher.search(messages.integer(envelope.message_id), search, envelope.controls, caller)
+    course = service.searcher.search(messages.integer(envelope.message_id), search, envelope.controls, caller)
+    if service.budgets is None:
+        return course
+    asked = asked_of_mailboxes(service.searcher.tree, search.base, search.scope, search.filter)
+    return course if asked is None else budgeted(service.budgets, caller, asked, course)
 
 
 def _write(_service: Service, _caller: Caller, _envelope: Envelope) -> Course:

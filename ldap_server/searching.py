@@ -86,7 +86,8 @@ class Searcher:
     def _answer(self, snapshot: Snapshot, message_id: bytes, search: Search, choice: Choice) -> Answer:
         cut, below = cutter(search.attributes, search.types_only).framed, self.tree.below_base
         entries = [cut(message_id, below, snapshot.entry(number)) for number in choice.numbers]
-        return Answer(entries, messages.SUCCESS if choice.complete else messages.SIZE_LIMIT)
+        code = messages.SUCCESS if choice.complete else messages.SIZE_LIMIT
+        return Answer(entries, code, documents=choice.numbers)
 
     # -- with controls -----------------------------------------------------------------------------------------------
 
@@ -171,27 +172,29 @@ class Searcher:
                 return refused(messages.NO_SUCH_OBJECT, matched=self.tree.base)
             numbers = [] if search.scope == dit.ONE else mailbox(snapshot, address, search.filter)
             cut = cutter(search.attributes, search.types_only).framed
-            return Answer([cut(message_id, self.tree.below_base, snapshot.entry(number)) for number in numbers])
+            entries = [cut(message_id, self.tree.below_base, snapshot.entry(number)) for number in numbers]
+            return Answer(entries, documents=numbers)
 
     # -- compare -----------------------------------------------------------------------------------------------------
 
-    def compare(self, name: Name, predicate: Predicate, present: Predicate) -> int:
-        """The result code of a compare: whether the entry is as a predicate says, and whether it has the attribute."""
+    def compare(self, name: Name, predicate: Predicate, present: Predicate) -> Answer:
+        """A compare: whether the entry is as a predicate says, and whether it has the attribute."""
         outcomes = ((predicate, messages.COMPARE_TRUE), (present, messages.COMPARE_FALSE))
         own, address = self.own.entry(name), self.tree.address(name)
         if own is not None:
             held = (code for asked, code in outcomes if dit.satisfied(asked, own.attributes))
-            return next(held, messages.NO_SUCH_ATTRIBUTE)
+            return Answer(code=next(held, messages.NO_SUCH_ATTRIBUTE))
         if address is None:
-            return messages.NO_SUCH_OBJECT
+            return Answer(code=messages.NO_SUCH_OBJECT)
         with self._index.read() as snapshot:
-            if not mailbox(snapshot, address):
-                return messages.NO_SUCH_OBJECT
+            numbers = mailbox(snapshot, address)
+            if not numbers:
+                return Answer(code=messages.NO_SUCH_OBJECT)
             if isinstance(predicate, OfServer) and predicate.attribute == "entryDN":
                 same = dit.same_name(predicate.value or "", name)
-                return messages.COMPARE_TRUE if same else messages.COMPARE_FALSE
+                return Answer(code=messages.COMPARE_TRUE if same else messages.COMPARE_FALSE, documents=numbers)
             met = (code for asked, code in outcomes if mailbox(snapshot, address, asked))
-            return next(met, messages.NO_SUCH_ATTRIBUTE)
+            return Answer(code=next(met, messages.NO_SUCH_ATTRIBUTE), documents=numbers)
 
 
 def mailbox(snapshot: Snapshot, address: str, asked: Predicate | None = None) -> list[int]:

@@ -9,6 +9,7 @@ import socket
 
 from twisted.internet import reactor as twisted_reactor
 
+from directory.callers.budgets import budgets_of
 from directory.index.reader import Index
 from directory.settings import Settings
 from ldap_server.door import Door
@@ -25,7 +26,13 @@ def run(settings: Settings, index: Index, listener: socket.socket, loads: Loads 
     """Serve until SIGTERM; then accept no more, finish what is under way, and return. `loads` is shared with the other
     workers that accept from the same socket."""
     reactor: object = twisted_reactor
-    service = Service(settings=settings, index=index, reactor=reactor, loads=loads or Loads.alone())
+    service = Service(
+        settings=settings,
+        index=index,
+        reactor=reactor,
+        loads=loads or Loads.alone(),
+        budgets=budgets_of(settings),
+    )
     door = Door(reactor, listener, ConnectionFactory(service), service.loads)
     door.open()
 

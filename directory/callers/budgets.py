@@ -15,7 +15,7 @@ from typing import Final
 from directory.callers.caller import Caller, CallerClass
 from directory.callers.distinct import Distinct
 from directory.callers.ledger import ENTRY_BITS, PATTERN_BITS, Account, Ledger
-from directory.callers.networks import Networks
+from directory.callers.networks import Networks, read_allowances
 from directory.callers.patterns import SHORT, names_entries, short_pattern
 from directory.errors import BudgetExceeded, NotAllowed
 from directory.query import Predicate
@@ -134,6 +134,18 @@ class Budgets:
     def _exceeded(self, message: str, french: str) -> BudgetExceeded:
         left_s = _DAY_S - int(self._clock()) % _DAY_S
         return BudgetExceeded(message, fr=french, retry_after_s=left_s)
+
+
+def budgets_of(settings: Settings) -> Budgets | None:
+    """The budgets of this node's callers; None where they have none (profile `open`).
+
+    Raises:
+        Unavailable: the counters cannot be kept.
+    """
+    if not settings.public:
+        return None
+    ledger = Ledger.open(settings.data_dir / "callers", settings.callers_counted)
+    return Budgets(settings, ledger, Networks(read_allowances(settings.network_entries_per_day)))
 
 
 @functools.lru_cache(maxsize=256)
