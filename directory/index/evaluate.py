@@ -17,8 +17,9 @@ from pyroaring import BitMap
 from directory import text
 from directory.errors import TimeLimitExceeded
 from directory.index import layout, matching, sets
+from directory.index.decoded import NOBODY
 from directory.index.layout import GRAM_FIELDS, LONGEST_ANCHORED, LONGEST_GRAM
-from directory.index.sets import NOBODY, Candidates
+from directory.index.sets import Candidates
 from directory.model import Kind
 from directory.query import (
     ORDERED,

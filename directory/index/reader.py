@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import threading
 import time
 from collections.abc import Iterable, Iterator
@@ -15,6 +14,7 @@ from pyroaring import BitMap
 from directory.errors import Unavailable
 from directory.index import compression, layout, store
 from directory.index.accounts import AccountCopy
+from directory.index.decoded import NOBODY, Decoded
 from directory.index.store import Environment, Seen
 from directory.model import Kind, RegisterState
 from directory.query import Field
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from directory.query import Query, TextQuery
 
 _LOOK_S: Final = 0.1  # how often the link to the served build is looked at
-_KEPT_BYTES: Final = 4096  # postings from this size on are kept decoded, per revision
-_KEPT: Final = 256  # how many of them
 
 
 class StoredDocument:
@@ -76,7 +74,7 @@ class StoredDocument:
 class Snapshot:
     """One read transaction: everything read from it is of one revision. Valid inside its `with` block only."""
 
-    __slots__ = ("_databases", "_postings", "_txn", "build", "kept", "memory", "state")
+    __slots__ = ("_databases", "_decoded", "_txn", "build", "kept", "memory", "state")
 
     def __init__(self, environment: Environment, txn: Any, build: str, memory: dict[str, Any]) -> None:
         self._databases = environment.databases
@@ -84,37 +82,72 @@ class Snapshot:
         self.build = build
         self.memory = memory
         """A place for what can be kept per build and process."""
-        value = txn.get(layout.META_STATE, db=self._databases["meta"])
-        if value is None:
-            raise Unavailable("the index is not built yet", fr="l'index n'est pas encore construit")
         known = memory.get("revision")
-        if known is None or known[0] != value:
+        commit = txn.id()
+        if known is None or known[0] != commit:
             # Another revision: what was kept of the last one is forgotten.
-            known = memory["revision"] = (bytes(value), store.read_state(bytes(value)), {}, {})
+            known = memory["revision"] = (commit, self._read_state(), Decoded(), {})
         self.state: RegisterState = known[1]
-        self._postings: dict[tuple[str, bytes], BitMap] = known[2]
+        self._decoded: Decoded = known[2]
         self.kept: dict[Any, Any] = known[3]
         """A place for what can be kept per process for as long as the revision stays the same. A snapshot that outlives
         its revision, that of a search in several turns, keeps what was kept with it."""
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._txn.abort()
+
+    def _read_state(self) -> RegisterState:
+        value = self._txn.get(layout.META_STATE, db=self._databases["meta"])
+        if value is None:
+            self._txn.abort()
+            raise Unavailable("the index is not built yet", fr="l'index n'est pas encore construit")
+        return store.read_state(bytes(value))
+
     def posting(self, database: str, key: bytes) -> BitMap:
         """The documents under a key of `kinds`, `present`, `terms`, `grams`, `words` or `beginnings`; empty when it is
         not there. Not to be changed: large ones are kept for the next question."""
-        kept = self._postings.get((database, key))
+        kept = self._decoded.get(database, key)
         if kept is not None:
-            return kept
-        return self.decoded(database, key, self._txn.get(key, db=self._databases[database]))
+            return kept.ids
+        value = self._txn.get(key, None, self._databases[database])
+        return NOBODY if value is None else self._decode(database, key, value)
 
-    def decoded(self, database: str, key: bytes, value: memoryview | None) -> BitMap:
+    def postings(self, database: str, keys: Iterable[bytes]) -> list[tuple[bytes, BitMap]]:
+        """Those of some keys that are there, with their documents: `posting` for many at once."""
+        return [(key, self.decoded(database, key, value)) for key, value in self.several(database, keys)]
+
+    def decoded(self, database: str, key: bytes, value: memoryview) -> BitMap:
         """The same, for a key whose value has been read."""
-        if value is None or len(value) < _KEPT_BYTES:
-            return layout.decode_posting(value)
-        found = self._postings.get((database, key))
-        if found is None:
-            if len(self._postings) >= _KEPT:
-                del self._postings[next(iter(self._postings))]
-            found = self._postings[database, key] = layout.decode_posting(value)
-        return found
+        kept = self._decoded.get(database, key)
+        return self._decode(database, key, value) if kept is None else kept.ids
+
+    def smallest_first(self, database: str, keys: Iterable[bytes]) -> Iterator[BitMap]:
+        """The documents under each of some distinct keys, as `posting`, the smallest sets first: those that are not
+        asked for are not decoded. Nothing at all unless every key is there."""
+        found: list[tuple[int, bytes, BitMap | memoryview]] = []
+        unknown = []
+        for key in keys:
+            kept = self._decoded.get(database, key)
+            if kept is None:
+                unknown.append(key)
+            else:
+                found.append((kept.size, key, kept.ids))
+        if unknown:
+            stored = self.several(database, unknown)
+            if len(stored) < len(unknown):
+                return
+            found += [(len(value), key, value) for key, value in stored]
+        found.sort(key=_size)
+        for _, key, one in found:
+            yield one if isinstance(one, BitMap) else self._decode(database, key, one)
+
+    def _decode(self, database: str, key: bytes, value: memoryview) -> BitMap:
+        ids = layout.decode_posting(value)
+        self._decoded.put(database, key, len(value), ids)
+        return ids
 
     def holds(self, database: str) -> bool:
         """Whether the index has a database at all (`accounts` came later than the others)."""
@@ -133,10 +166,6 @@ class Snapshot:
         with self._txn.cursor(db=self._databases[database]) as cursor:
             found: list[tuple[bytes, memoryview]] = cursor.getmulti(keys)
         return found
-
-    def postings(self, database: str, keys: Iterable[bytes]) -> list[tuple[bytes, BitMap]]:
-        """Those of some keys that are there, with their documents: `posting` for many at once."""
-        return [(key, self.decoded(database, key, value)) for key, value in self.several(database, keys)]
 
     def required(self, database: str, key: bytes) -> memoryview:
         """A value that is there as long as its document is."""
@@ -196,6 +225,10 @@ class Snapshot:
         return search.search(self, query)
 
 
+def _size(found: tuple[int, bytes, BitMap | memoryview]) -> int:
+    return found[0]
+
+
 class Index:
     """The index that this process answers from; follows the swap to a new build by itself.
 
@@ -216,16 +249,14 @@ class Index:
         """An index by its folder; that nothing is built yet shows at the first read."""
         return cls(path, map_bytes)
 
-    @contextlib.contextmanager
-    def read(self) -> Iterator[Snapshot]:
-        """A snapshot of the present revision.
+    def read(self) -> Snapshot:
+        """A snapshot of the present revision, to be used in a `with` block.
 
         Raises:
             Unavailable: no index is built yet, or it is of another version of the program.
         """
         environment, build, memory = self._present()
-        with environment.lmdb.begin(buffers=True) as txn:
-            yield Snapshot(environment, txn, build, memory)
+        return Snapshot(environment, environment.lmdb.begin(buffers=True), build, memory)
 
     def seen(self) -> Seen | None:
         """The follower's last contact with the register."""

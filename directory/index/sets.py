@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, Self
 from pyroaring import BitMap
 
 from directory.index import layout
+from directory.index.decoded import NOBODY
 from directory.index.layout import FIELD_NUMBER, KIND_NUMBER, LONGEST_GRAM
 from directory.model import Kind
 from directory.query import Field
@@ -37,10 +38,6 @@ class Candidates(NamedTuple):
     @property
     def exact(self) -> bool:
         return self.sure is self.ids
-
-
-NOBODY: Final = BitMap()
-"""Not to be changed, as all sets that are shared."""
 
 
 def of_kinds(snapshot: Snapshot, kinds: tuple[Kind, ...]) -> BitMap:
@@ -107,23 +104,12 @@ def surname_begun(snapshot: Snapshot, letters: str) -> BitMap:
 def holding_all(snapshot: Snapshot, keys: Iterable[bytes], enough: int = 0) -> BitMap:
     """The mailboxes under every one of some keys of `grams`: the rarest first, and no more are looked up once only
     `enough` mailboxes are left."""
-    keys = list(keys)
-    if len(keys) == 1:
-        return snapshot.posting("grams", keys[0])
-    there = snapshot.several("grams", keys)
-    if len(there) < len(keys):
-        return NOBODY  # has one of the pieces
-    there.sort(key=_weight)
-    ids = snapshot.decoded("grams", *there[0])
-    for key, value in there[1:]:
+    ids: BitMap | None = None
+    for found in snapshot.smallest_first("grams", keys):
+        ids = found if ids is None else ids & found
         if len(ids) <= enough:
             break
-        ids = ids & snapshot.decoded("grams", key, value)
-    return ids
-
-
-def _weight(there: tuple[bytes, memoryview]) -> int:
-    return len(there[1])
+    return NOBODY if ids is None else ids
 
 
 def pieces(field: Field, part: str, step: int = 1) -> list[bytes]:
