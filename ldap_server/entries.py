@@ -33,14 +33,30 @@ _OCTETS: Final = _Heads(0x04)
 _ENTRY: Final = _Heads(0x64)
 
 
+class _EntryHeads(dict[tuple[int, int, int], tuple[bytes, bytes, bytes]]):
+    """The tags and lengths of a SearchResultEntry before its message id, before its name and before its attributes, by
+    the sizes of these three; forgotten as a whole when there are too many."""
+
+    _FULL: Final = 20_000
+
+    def __missing__(self, sizes: tuple[int, int, int]) -> tuple[bytes, bytes, bytes]:
+        if len(self) >= self._FULL:
+            self.clear()
+        id_size, dn_size, attributes_size = sizes
+        dn, listed = _OCTETS[dn_size], _SEQUENCE[attributes_size]
+        body_size = len(dn) + dn_size + len(listed) + attributes_size
+        entry = _ENTRY[body_size]
+        made = self[sizes] = (_SEQUENCE[id_size + len(entry) + body_size], entry + dn, listed)
+        return made
+
+
+_HEADS: Final = _EntryHeads()
+
+
 def framed(message_id: bytes, rdn: bytes | memoryview, base: bytes, attributes: bytes | memoryview) -> bytes:
     """A SearchResultEntry; `base` is what stands behind the relative name in the entry's name."""
-    dn_size = len(rdn) + len(base)
-    dn, listed = _OCTETS[dn_size], _SEQUENCE[len(attributes)]
-    body_size = len(dn) + dn_size + len(listed) + len(attributes)
-    entry = _ENTRY[body_size]
-    whole = _SEQUENCE[len(message_id) + len(entry) + body_size]
-    return b"".join((whole, message_id, entry, dn, rdn, base, listed, attributes))
+    whole, inner, listed = _HEADS[len(message_id), len(rdn) + len(base), len(attributes)]
+    return b"".join((whole, message_id, inner, rdn, base, listed, attributes))
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,17 +108,32 @@ class Cutter:
         self._skipped = 0 if bounds[:1] == [0] else 1
         self._bounds = _reader_of([*([0] if self._skipped else []), *bounds])
         computed = any(selection.wants(name, operational=True) for name in _COMPUTED)
-        self._cut = self._built if selection.types_only or computed or len(bounds) != 2 else self._sliced
+        self._cut = self._each_built if selection.types_only or computed or len(bounds) != 2 else self._sliced
 
     def framed(self, message_id: bytes, base: bytes, entry: memoryview) -> bytes:
         """The entry as a message."""
-        return self._cut(message_id, base, entry)
+        return self._cut(message_id, base, [entry])[0]
 
-    def _sliced(self, message_id: bytes, base: bytes, entry: memoryview) -> bytes:
-        """The usual case: the wanted attributes stand together."""
-        bounds = self._bounds.unpack_from(entry)
-        attributes = entry[bounds[self._skipped] : bounds[self._skipped + 1]]
-        return framed(message_id, entry[ENTRY.size : bounds[0]], base, attributes)
+    def all_framed(self, message_id: bytes, base: bytes, entries: Iterable[memoryview]) -> list[bytes]:
+        """Each of some entries as a message."""
+        return self._cut(message_id, base, entries)
+
+    def _sliced(self, message_id: bytes, base: bytes, entries: Iterable[memoryview]) -> list[bytes]:
+        """The usual case: the wanted attributes stand together. Mail clients ask for a hundred entries at a time: all
+        that can be is looked up once, and sizes are those of the slices."""
+        bounds, skipped = self._bounds.unpack_from, self._skipped
+        base_less_offsets, id_size, join = len(base) - ENTRY.size, len(message_id), b"".join
+        made = []
+        for entry in entries:
+            found = bounds(entry)
+            rdn_end, start, end = found[0], found[skipped], found[skipped + 1]
+            dn_size, size = rdn_end + base_less_offsets, end - start
+            whole, inner, listed = _HEADS[id_size, dn_size, size]
+            made.append(join((whole, message_id, inner, entry[ENTRY.size : rdn_end], base, listed, entry[start:end])))
+        return made
+
+    def _each_built(self, message_id: bytes, base: bytes, entries: Iterable[memoryview]) -> list[bytes]:
+        return [self._built(message_id, base, entry) for entry in entries]
 
     def _built(self, message_id: bytes, base: bytes, entry: memoryview) -> bytes:
         """Attributes that stand apart, that this server computes, or without their values."""

@@ -84,8 +84,8 @@ class Searcher:
         return min(search.time_limit or self._time_limit_s, self._time_limit_s)
 
     def _answer(self, snapshot: Snapshot, message_id: bytes, search: Search, choice: Choice) -> Answer:
-        cut, below = cutter(search.attributes, search.types_only).framed, self.tree.below_base
-        entries = [cut(message_id, below, snapshot.entry(number)) for number in choice.numbers]
+        cut = cutter(search.attributes, search.types_only).all_framed
+        entries = cut(message_id, self.tree.below_base, snapshot.entries(choice.numbers))
         code = messages.SUCCESS if choice.complete else messages.SIZE_LIMIT
         return Answer(entries, code, documents=choice.numbers)
 
@@ -171,9 +171,8 @@ class Searcher:
             if not mailbox(snapshot, address):
                 return refused(messages.NO_SUCH_OBJECT, matched=self.tree.base)
             numbers = [] if search.scope == dit.ONE else mailbox(snapshot, address, search.filter)
-            cut = cutter(search.attributes, search.types_only).framed
-            entries = [cut(message_id, self.tree.below_base, snapshot.entry(number)) for number in numbers]
-            return Answer(entries, documents=numbers)
+            cut = cutter(search.attributes, search.types_only).all_framed
+            return Answer(cut(message_id, self.tree.below_base, snapshot.entries(numbers)), documents=numbers)
 
     # -- compare -----------------------------------------------------------------------------------------------------
 

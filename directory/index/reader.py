@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
 
@@ -184,6 +184,22 @@ class Snapshot:
     def entry(self, number: int) -> memoryview:
         """The LDAP entry of a mailbox (`layout.encode_entry`)."""
         return self.required("entries", layout.id_key(number))
+
+    def entries(self, numbers: Sequence[int]) -> list[memoryview]:
+        """The LDAP entries of some mailboxes, in the same order."""
+        return self._all_required("entries", numbers)
+
+    def values_of(self, numbers: Sequence[int]) -> list[memoryview]:
+        """The values records of some documents, in the same order."""
+        return self._all_required("values", numbers)
+
+    def _all_required(self, database: str, numbers: Sequence[int]) -> list[memoryview]:
+        if len(numbers) == 1:
+            return [self.required(database, layout.id_key(numbers[0]))]
+        found = [value for _, value in self.several(database, map(layout.id_key, numbers))]
+        if len(found) != len(numbers):
+            raise KeyError(f"{database} of {numbers}")
+        return found
 
     def order(self, number: int) -> bytes:
         """The key of a document in the static order."""
