@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from pyroaring import BitMap
@@ -22,6 +23,7 @@ from directory.query import Query, check_bounds
 if TYPE_CHECKING:
     from directory.index.reader import Snapshot
 
+_AT_ONCE: Final = 8  # candidates that are checked together at least
 _TURNS_OF_GRACE: Final = 10  # turns after which a hopeless search is given up
 _HOPELESS: Final = "too few of the many entries that this filter leaves to be looked at one by one match it"
 _HOPELESS_FR: Final = "trop peu des nombreuses entrées que ce filtre oblige à regarder une à une lui correspondent"
@@ -52,6 +54,7 @@ class Choice:
         "_check",
         "_checked",
         "_found",
+        "_last_part",
         "_left",
         "_needle",
         "_pending",
@@ -78,8 +81,9 @@ class Choice:
         if candidates.exact:
             self._settle(candidates.ids)
             return
-        self._check = matching.check(query.predicate, evaluation.nearby)
-        self._needle = matching.needle(query.predicate)
+        self._check = matching.check(evaluation.unproven, evaluation.nearby)
+        self._needle = matching.needle(evaluation.unproven)
+        self._last_part = matching.last_part(evaluation.unproven)
         self._sure = candidates.sure
         self._left = len(candidates.ids)
         # When all fit, all have to be checked: what is not there need not be ranked.
@@ -120,20 +124,30 @@ class Choice:
         """Check candidates until one more than fits is found or none is left; False when the turn is over before."""
         began = time.monotonic()
         wanted = self._query.offset + self._query.limit + 1
-        found, sure, read = self._found, self._sure, self._snapshot.raw_values
-        for number in pending:
-            if number in sure or self._matches(number, read(number)):
-                found.append(number)
-                if len(found) == wanted:
-                    return True
-            self._checked += 1
-            if not self._checked % CHECK_EVERY and (now := time.monotonic()) - began > turn_s:
+        found = self._found
+        while len(found) < wanted:
+            some = list(islice(pending, min(CHECK_EVERY, max(_AT_ONCE, wanted - len(found)))))
+            if not some:
+                break
+            found += self._matching(some)
+            self._checked += len(some)
+            if len(found) < wanted and (now := time.monotonic()) - began > turn_s:
                 self._turn_over(now, now - began)
                 return False
         return True
 
-    def _matches(self, number: int, record: bytes) -> bool:
-        return self._needle in record and self._check(number, matching.split(record))
+    def _matching(self, some: list[int]) -> list[int]:
+        """Those of some candidates that match: the values of the unsure ones are read together."""
+        sure, needle, check, last = self._sure, self._needle, self._check, self._last_part
+        unsure = [number for number in some if number not in sure]
+        if not unsure:
+            return some
+        wrong = set()
+        for number, view in zip(unsure, self._snapshot.values_of(unsure), strict=True):
+            record = bytes(view)
+            if needle not in record or not check(number, matching.split(record, last)):
+                wrong.add(number)
+        return [number for number in some if number not in wrong] if wrong else some
 
     def _turn_over(self, now: float, worked_s: float) -> None:
         self._turns += 1

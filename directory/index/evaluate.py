@@ -61,6 +61,8 @@ class Evaluation:
         self._kinds = kinds
         self._everything = sets.of_kinds(snapshot, kinds)
         self._near: dict[Near, BitMap] = {}
+        self.unproven: Predicate = And(())
+        """What is left to be checked of the candidates that are not sure to match."""
 
     def of_kinds(self, predicate: Predicate, kinds: tuple[Kind, ...]) -> BitMap:
         """All documents of some kinds for which the predicate is true."""
@@ -77,7 +79,11 @@ class Evaluation:
 
     def candidates(self, predicate: Predicate) -> Candidates:
         """Documents among which are all those for which the predicate is true."""
-        found = self._holding(predicate, wanted=True)
+        if isinstance(predicate, And):
+            found, unproven = self._narrowed(predicate.parts, wanted=True)
+            self.unproven = unproven[0] if len(unproven) == 1 else And(tuple(unproven))
+        else:
+            found, self.unproven = self._holding(predicate, wanted=True), predicate
         if found.ids is self._everything:
             return found
         ids = found.ids & self._everything
@@ -115,16 +121,25 @@ class Evaluation:
         return Candidates(others, others if asserted.exact else self._everything - asserted.ids)
 
     def _all(self, parts: Iterable[Predicate], *, wanted: bool) -> Candidates:
-        """Candidates for every part: the cheap parts first, and none is looked up once few documents are left."""
+        """Candidates for every part."""
+        return self._narrowed(parts, wanted=wanted)[0]
+
+    def _narrowed(self, parts: Iterable[Predicate], *, wanted: bool) -> tuple[Candidates, list[Predicate]]:
+        """Candidates for every part: the cheap parts first, and none is looked up once few documents are left; and the
+        parts that not all of them are known to satisfy."""
         ids = sure = self._everything
-        for part in sorted(parts, key=_cost):
+        unproven: list[Predicate] = []
+        in_turn = sorted(parts, key=_cost)
+        for place, part in enumerate(in_turn):
             if len(ids) <= _FEW:
-                return Candidates(ids, NOBODY)
+                return Candidates(ids, NOBODY), unproven + in_turn[place:]
             found = self._holding(part, wanted=wanted)
             exact = found.exact and sure is ids
+            if not found.exact:
+                unproven.append(part)
             ids = self._both(ids, found.ids)
             sure = ids if exact else self._both(sure, found.sure)
-        return Candidates(ids, sure)
+        return Candidates(ids, sure), unproven
 
     def _any(self, parts: Iterable[Predicate], *, wanted: bool) -> Candidates:
         """Candidates for some part."""
@@ -156,7 +171,7 @@ class Evaluation:
     def _is(self, equal: Is) -> Candidates | None:
         if equal.field in ORDERED:
             return self._ordered(equal)
-        return Candidates.exactly(sets.term(self._snapshot, equal.field, text.fold(equal.value)))
+        return Candidates.exactly(self._whole(sets.term(self._snapshot, equal.field, text.fold(equal.value))))
 
     def _near_by(self, near: Near) -> Candidates:
         return Candidates.exactly(self.nearby(near))
@@ -234,9 +249,14 @@ class Evaluation:
         key = ("present", field, self._kinds)
         if key not in kept:
             found = sets.present(self._snapshot, field) & self._everything
-            kept[key] = self._everything if len(found) == len(self._everything) else found
+            kept[key] = self._whole(found)
         present: BitMap = kept[key]
         return present
+
+    def _whole(self, found: BitMap) -> BitMap:
+        """The very set of all documents for a set that holds them all: nothing is narrowed down by it."""
+        everything = self._everything
+        return everything if len(found) >= len(everything) and everything.issubset(found) else found
 
     def _timed(self, ids: BitMap) -> Iterator[int]:
         for count, number in enumerate(ids):

@@ -51,9 +51,23 @@ _MAILBOX: Final = str(KIND_NUMBER[Kind.MAILBOX]).encode()
 _PRACTITIONER: Final = str(KIND_NUMBER[Kind.PRACTITIONER]).encode()
 
 
-def split(record: bytes) -> Parts:
-    """The parts of a values record, for checks."""
-    return record.split(_PART, KEY_AT)
+def split(record: bytes, last: int = KEY_AT) -> Parts:
+    """The parts of a values record, for checks; whole up to the `last` one that is looked at."""
+    return record.split(_PART, last + 1 if last < KEY_AT else KEY_AT)
+
+
+def last_part(predicate: Predicate) -> int:
+    """The last part of a values record that the check of a predicate looks at."""
+    match predicate:
+        case Not(part):
+            return last_part(part)
+        case And(parts) | Or(parts):
+            return max(map(last_part, parts), default=0)
+        case Is(field) | Like(field) | Has(field) | AtLeast(field) | AtMost(field):
+            return _place(field)
+        case Anything() | Undefined() | Near():
+            return 0
+    return KEY_AT
 
 
 def check(predicate: Predicate, nearby: Nearby, wanted: bool = True) -> Check:
@@ -292,10 +306,14 @@ def _resolves(typed: Sequence[str]) -> Check:
 
 def _named(parts: Parts) -> list[str]:
     """The words that a document is found by as a name, and those of its addresses."""
-    fields = [Field.SN, Field.GIVEN_NAME] if is_person(parts) else [Field.SN, Field.GIVEN_NAME, Field.ORGANIZATION]
-    values = [value for field in fields for value in parts[_place(field)].split(_VALUE)]
-    values += [address.partition(b"@")[0] for address in parts[_place(Field.MAIL)].split(_VALUE)]
-    return [word for value in values for word in text.words_of_folded(value.decode())]
+    addresses = [address.partition(b"@")[0] for address in parts[_place(Field.MAIL)].split(_VALUE)]
+    return [*name_words(parts), *(word for address in addresses for word in text.words_of_folded(address.decode()))]
+
+
+def name_words(parts: Parts) -> list[str]:
+    """The words that a document is found by as a name."""
+    fields = (Field.SN, Field.GIVEN_NAME) if is_person(parts) else (Field.SN, Field.GIVEN_NAME, Field.ORGANIZATION)
+    return [word for field in fields for word in text.words_of_folded(parts[_place(field)].decode())]
 
 
 def is_person(parts: Parts) -> bool:
