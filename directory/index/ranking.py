@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 first = order.first
 
 _NAMED: Final = frozenset({Field.SN, Field.GIVEN_NAME, Field.CN, Field.DISPLAY_NAME, Field.MAIL, Field.ORGANIZATION})
+_NAMES: Final = frozenset({Field.SN, Field.GIVEN_NAME})  # whose words are those of the document's name
 _WORDS: Final = 4  # words of a filter that count
 _REST: Final = "contains what was asked for elsewhere"
 
@@ -75,17 +76,15 @@ def explained(snapshot: Snapshot, predicate: Predicate, number: int) -> str:
 
 def standings(snapshot: Snapshot, predicate: Predicate, matches: BitMap) -> Iterator[Standing]:
     """The matches, the better ones first; each counts in the first standing that it fits."""
-    taken = BitMap()
-    for better in _better(snapshot, asked_for(predicate), matches):
-        found = better.ids - taken if taken else better.ids
-        if found:
-            yield better._replace(ids=found)
-            taken = taken | found
-            if len(taken) == len(matches):
+    left = _Left(snapshot, matches, said_by(predicate))
+    for why, word, ids in _better(left, asked_for(predicate)):
+        if ids:
+            yield Standing(why, word, ids)
+            left.take(ids)
+            if not left.ids:
                 return
-    left = matches - taken if taken else matches
-    if left:
-        yield Standing(_REST, "", left)
+    if left.ids:
+        yield Standing(_REST, "", left.ids)
 
 
 def asked_for(predicate: Predicate) -> Asked:
@@ -117,123 +116,150 @@ def _gather(predicate: Predicate, typed: list[str]) -> None:
         typed.append(predicate.text)
 
 
+class Said(NamedTuple):
+    """What a filter says itself of every match, which need not be looked up: a family name, words that names have,
+    words that words of names begin with."""
+
+    surnames: frozenset[str] = frozenset()
+    borne: frozenset[str] = frozenset()
+    begun: frozenset[str] = frozenset()
+
+
+def said_by(predicate: Predicate) -> Said:
+    """What a filter says of every match in the parts that all have to be true."""
+    surnames: set[str] = set()
+    borne: set[str] = set()
+    begun: set[str] = set()
+    for part in predicate.parts if isinstance(predicate, And) else (predicate,):
+        if isinstance(part, Is) and part.field in _NAMES:
+            folded = text.fold(part.value)
+            borne.update(text.words_of_folded(folded))
+            if part.field is Field.SN:
+                surnames.add(folded)
+        elif isinstance(part, Like) and part.field in _NAMES and part.initial:
+            folded = text.fold_part(part.initial).lstrip(" ")
+            if text.words_of_folded(folded) == (folded,):
+                begun.add(folded)
+    return Said(frozenset(surnames), frozenset(borne), frozenset(begun | borne))
+
+
 # -- standings ---------------------------------------------------------------------------------------------------------
 
 
-def _better(snapshot: Snapshot, asked: Asked, matches: BitMap) -> Iterator[Standing]:
-    """Subsets of the matches that stand better than the rest, in order; they may overlap."""
+def _better(left: _Left, asked: Asked) -> Iterator[tuple[str, str, BitMap]]:
+    """Those of the matches left that stand better than the rest, in order, while the ones before are taken away."""
     if not asked.words:
         return
-    named = _Named(snapshot, matches)
-    if len(asked.words) > 1:
-        yield from _bearing_all(named, asked, matches)
+    several = len(asked.words) > 1
+    if several:
+        for phrase in asked.phrases:
+            yield "the surname is", phrase, left.surnamed(left.people, phrase)
+        yield "bears every word as a name", "", left.all_of(left.bearing, left.people, asked.words)
+        yield "has names that begin with every word", "", left.all_of(left.begun, left.people, asked.words)
     for why, find in _PEOPLE:
         for word in asked.words:
-            yield Standing(why, word, named.people(find(named, word)))
+            if left.people:
+                yield why, word, find(left, left.people, word)
     # Whoever is left under a name is no person.
-    if len(asked.words) > 1:
-        together = named.all_of(named.bearing, asked.words, matches)
-        yield Standing("a structure whose name has every word", "", together)
+    if several:
+        yield "a structure whose name has every word", "", left.all_of(left.bearing, left.ids, asked.words)
     for why, find in _OTHERS:
         for word in asked.words:
-            yield Standing(why, word, find(named, word))
+            yield why, word, find(left, left.ids, word)
 
 
-def _bearing_all(named: _Named, asked: Asked, matches: BitMap) -> Iterator[Standing]:
-    for phrase in asked.phrases:
-        yield Standing("the surname is", phrase, named.people(named.surnamed(phrase)))
-    bearing = named.all_of(named.bearing, asked.words, matches)
-    yield Standing("bears every word as a name", "", named.people(bearing))
-    begun = named.all_of(named.begun, asked.words, matches - bearing)
-    yield Standing("has names that begin with every word", "", named.people(begun))
+class _Left:
+    """The matches that have no place yet, and those of some documents who are named how. Nothing is read twice."""
 
-
-class _Named:
-    """Who, among some matches, is named how. What is asked for again is remembered."""
-
-    def __init__(self, snapshot: Snapshot, matches: BitMap) -> None:
+    def __init__(self, snapshot: Snapshot, matches: BitMap, said: Said) -> None:
         self._snapshot = snapshot
-        self._matches = matches
-        self._people = _people(snapshot)
-        self._bearing: dict[str, BitMap] = {}
-        self._begun: dict[str, BitMap] = {}
-        self._holding: dict[tuple[Field, str], BitMap] = {}
+        self._said = said
+        self._read: dict[tuple[str, bytes], BitMap] = {}
+        self._longer: dict[str, BitMap] = {}
+        self.ids = matches
+        self.people = matches & _people(snapshot)
 
-    def people(self, ids: BitMap) -> BitMap:
-        return ids & self._people if ids else ids
+    def take(self, ids: BitMap) -> None:
+        self.ids = self.ids - ids
+        self.people = self.people - ids
 
     @staticmethod
-    def all_of(find: Callable[[str], BitMap], words: Iterable[str], among: BitMap) -> BitMap:
-        for word in sorted(words, key=len, reverse=True):  # long words are rare
-            if not among:
-                break
-            among = among & find(word)
-        return among
-
-    def bearing(self, word: str) -> BitMap:
-        if word not in self._bearing:
-            self._bearing[word] = self._matches & self._snapshot.posting("words", layout.word_key("name", word))
-        return self._bearing[word]
-
-    def bearing_in_surname(self, word: str) -> BitMap:
-        return self._in_surname(self.bearing(word), word)
-
-    def begun(self, word: str) -> BitMap:
-        if word not in self._begun:
-            self._begun[word] = self._matches & sets.beginning(self._snapshot, "name", word).ids
-        return self._begun[word]
-
-    def begun_in_surname(self, word: str) -> BitMap:
-        return self._in_surname(self.begun(word), word)
-
-    def surnamed(self, piece: str) -> BitMap:
-        return self._matches & sets.term(self._snapshot, Field.SN, piece)
-
-    def surname_begun(self, word: str) -> BitMap:
-        return self._matches & sets.surname_begun(self._snapshot, word)
-
-    def address_begun(self, word: str) -> BitMap:
-        anchored = layout.anchored_key(Field.MAIL, word[:LONGEST_ANCHORED])
-        found = self._matches & self._snapshot.posting("grams", anchored)
-        return found & self.holding(Field.MAIL, word) if found and len(word) > LONGEST_ANCHORED else found
-
-    def holding(self, field: Field, word: str) -> BitMap:
-        """Whoever holds the word, by its pieces, in a field."""
-        if (field, word) not in self._holding:
-            found = sets.holding_all(self._snapshot, sets.pieces(field, word, step=LONGEST_GRAM))
-            self._holding[field, word] = self._matches & found if found else found
-        return self._holding[field, word]
-
-    def containing_in_surname(self, word: str) -> BitMap:
-        return self.people(self.holding(Field.SN, word))
-
-    def containing_in_given_name(self, word: str) -> BitMap:
-        return self.people(self.holding(Field.GIVEN_NAME, word))
-
-    def _in_surname(self, ids: BitMap, word: str) -> BitMap:
-        if (Field.SN, word) in self._holding:
-            return ids & self._holding[Field.SN, word]
-        for key in sets.pieces(Field.SN, word, step=LONGEST_GRAM):
+    def all_of(find: Callable[[BitMap, str], BitMap], ids: BitMap, words: Iterable[str]) -> BitMap:
+        for word in words:
             if not ids:
                 break
-            ids = ids & self._snapshot.posting("grams", key)
+            ids = find(ids, word)
         return ids
+
+    def bearing(self, ids: BitMap, word: str) -> BitMap:
+        return ids if word in self._said.borne else self._under(ids, "words", layout.word_key("name", word))
+
+    def bearing_in_surname(self, ids: BitMap, word: str) -> BitMap:
+        return self.containing_in_surname(self.bearing(ids, word), word)
+
+    def begun(self, ids: BitMap, word: str) -> BitMap:
+        if word in self._said.begun:
+            return ids
+        known = word[: layout.LONGEST_BEGINNING["name"]]
+        found = self._under(ids, "beginnings", layout.beginning_key("name", known))
+        if found and known != word:
+            if word not in self._longer:
+                self._longer[word] = sets.beginning(self._snapshot, "name", word).ids
+            found = found & self._longer[word]
+        return found
+
+    def begun_in_surname(self, ids: BitMap, word: str) -> BitMap:
+        return self.containing_in_surname(self.begun(ids, word), word)
+
+    def surnamed(self, ids: BitMap, piece: str) -> BitMap:
+        return ids if piece in self._said.surnames else self._under(ids, "terms", layout.term_key(Field.SN, piece))
+
+    def surname_begun(self, ids: BitMap, word: str) -> BitMap:
+        known = word[: layout.LONGEST_BEGINNING[layout.SURNAME]]
+        found = self._under(ids, "beginnings", layout.beginning_key(layout.SURNAME, known))
+        return found & sets.surname_begun(self._snapshot, word) if found and known != word else found
+
+    def address_begun(self, ids: BitMap, word: str) -> BitMap:
+        found = self._under(ids, "grams", layout.anchored_key(Field.MAIL, word[:LONGEST_ANCHORED]))
+        return self._containing(found, Field.MAIL, word) if found and len(word) > LONGEST_ANCHORED else found
+
+    def containing_in_surname(self, ids: BitMap, word: str) -> BitMap:
+        return self._containing(ids, Field.SN, word)
+
+    def containing_in_given_name(self, ids: BitMap, word: str) -> BitMap:
+        return self._containing(ids, Field.GIVEN_NAME, word)
+
+    def _containing(self, ids: BitMap, field: Field, word: str) -> BitMap:
+        """Those with the word, by its pieces, in a field."""
+        for key in sets.pieces(field, word, step=LONGEST_GRAM):
+            if not ids:
+                break
+            ids = self._under(ids, "grams", key)
+        return ids
+
+    def _under(self, ids: BitMap, database: str, key: bytes) -> BitMap:
+        if not ids:
+            return ids
+        found = self._read.get((database, key))
+        if found is None:
+            found = self._read[database, key] = self._snapshot.posting(database, key)
+        return ids & found if found else found
 
 
 _PEOPLE: Final = (
-    ("the surname is", _Named.surnamed),
-    ("the surname has the word", _Named.bearing_in_surname),
-    ("a given name is, or has the word,", _Named.bearing),
-    ("the surname begins with", _Named.surname_begun),
-    ("a word of the surname begins with", _Named.begun_in_surname),
-    ("a given name begins with", _Named.begun),
-    ("the address begins with", _Named.address_begun),
+    ("the surname is", _Left.surnamed),
+    ("the surname has the word", _Left.bearing_in_surname),
+    ("a given name is, or has the word,", _Left.bearing),
+    ("the surname begins with", _Left.surname_begun),
+    ("a word of the surname begins with", _Left.begun_in_surname),
+    ("a given name begins with", _Left.begun),
+    ("the address begins with", _Left.address_begun),
 )
 _OTHERS: Final = (
-    ("a structure whose name has the word", _Named.bearing),
-    ("a structure whose name has a word that begins with", _Named.begun),
-    ("the surname contains", _Named.containing_in_surname),
-    ("a given name contains", _Named.containing_in_given_name),
+    ("a structure whose name has the word", _Left.bearing),
+    ("a structure whose name has a word that begins with", _Left.begun),
+    ("the surname contains", lambda left, ids, word: left.containing_in_surname(ids & left.people, word)),
+    ("a given name contains", lambda left, ids, word: left.containing_in_given_name(ids & left.people, word)),
 )
 
 
