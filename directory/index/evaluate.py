@@ -193,12 +193,12 @@ class Evaluation:
 
     def _grams(self, field: Field, initial: str, middle: tuple[str, ...], final: str) -> Candidates:
         """The mailboxes with a value that holds all the pieces."""
+        only = _only_piece(field, initial, middle, final)
+        if only is not None:
+            return Candidates.exactly(self._snapshot.posting("grams", only))
         # A displayed name is always among the names (`layout.GRAM_FIELDS`).
-        held_in = Field.CN if field is Field.DISPLAY_NAME else field
-        keys = _pieces_of(held_in, initial, middle, final)
+        keys = _pieces_of(Field.CN if field is Field.DISPLAY_NAME else field, initial, middle, final)
         ids = sets.holding_all(self._snapshot, keys, enough=_FEW)
-        if field is held_in and _told_by_one(initial, middle, final):
-            return Candidates.exactly(ids)
         return Candidates(ids, self._surely(field, initial, middle, final))
 
     def _surely(self, field: Field, initial: str, middle: tuple[str, ...], final: str) -> BitMap:
@@ -296,11 +296,13 @@ def _pieces_of(field: Field, initial: str, middle: Iterable[str], final: str) ->
     return list(dict.fromkeys(keys[:_PIECES]))
 
 
-def _told_by_one(initial: str, middle: tuple[str, ...], final: str) -> bool:
-    """Whether one piece says it all."""
+def _only_piece(field: Field, initial: str, middle: tuple[str, ...], final: str) -> bytes | None:
+    """The key of the one piece that says it all, if there is one."""
+    if final or field is Field.DISPLAY_NAME:
+        return None
     if initial:
-        return not middle and not final and len(initial) <= LONGEST_ANCHORED
-    return not final and len(middle) == 1 and len(middle[0]) <= LONGEST_GRAM
+        return None if middle or len(initial) > LONGEST_ANCHORED else layout.anchored_key(field, initial)
+    return layout.gram_key(field, middle[0]) if len(middle) == 1 and len(middle[0]) <= LONGEST_GRAM else None
 
 
 def _cost(predicate: Predicate) -> int:

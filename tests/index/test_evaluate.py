@@ -9,13 +9,15 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pyroaring import BitMap
 
 from directory.errors import TimeLimitExceeded
+from directory.index import evaluate, matching
 from directory.index.documents import prepare
 from directory.index.evaluate import Evaluation
 from directory.index.matching import generalized_time
 from directory.model import Kind, Mailbox, Organization, Record
-from directory.query import Field, Is, Like, Predicate, Query, Resolves
+from directory.query import And, Field, Is, Like, Near, Predicate, Query, Resolves
 from tests.index import oracle
 from tests.index.people import AT, PEOPLE
 from tests.index.register_of_records import RegisterOfRecords
@@ -91,3 +93,54 @@ def test_of_each_kind_exactly_what_plain_evaluation_finds_is_found_and_no_other_
                 assert len(found) == len(set(found))
                 everything = Evaluation(snapshot, 5.0).of_kinds(predicate, kinds)
                 assert len(everything) == len(found)
+
+
+@settings(max_examples=30, deadline=None)
+@given(people=st.lists(records(), max_size=14), asked=st.lists(predicates(), min_size=6, max_size=6))
+def test_sets_narrowed_down_to_the_last_document_give_what_values_give(
+    people: list[Record], asked: list[Predicate]
+) -> None:
+    register = RegisterOfRecords.of(people)
+    prepared = [prepare(record) for record in register.records.values()]
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        tempfile.TemporaryDirectory() as name,
+        made(register, Path(name)).read() as snapshot,
+    ):
+        patch.setattr(evaluate, "_FEW", 0)  # so few documents would be checked at once
+        for predicate in (*asked, And(tuple(asked[:3])), And(tuple(asked[3:]))):
+            matching_keys = {f"{one.kind}:{one.key}" for one in prepared if oracle.truth(predicate, one.values) is True}
+            page = snapshot.find(Query(predicate=predicate, kinds=KINDS))
+            assert {f"{match.document.kind}:{match.document.key}" for match in page.matches} == matching_keys
+
+
+def test_what_the_sets_tell_exactly_is_not_left_to_be_checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(evaluate, "_FEW", 0)
+    infix = Like(Field.CN, middle=("arti",))
+    with made(RegisterOfRecords.of(PEOPLE), tmp_path).read() as snapshot:
+        evaluation = Evaluation(snapshot, 5.0, (Kind.MAILBOX,))
+        evaluation.candidates(And((infix, Is(Field.OBJECT_CLASS, "person"), Like(Field.MAIL, initial="box"))))
+        assert evaluation.unproven == infix
+
+
+def test_once_few_documents_are_left_the_other_parts_are_left_to_be_checked(tmp_path: Path) -> None:
+    parts = Is(Field.OBJECT_CLASS, "person"), Like(Field.MAIL, initial="box")
+    with made(RegisterOfRecords.of(PEOPLE), tmp_path).read() as snapshot:
+        evaluation = Evaluation(snapshot, 5.0, (Kind.MAILBOX,))
+        evaluation.candidates(And(parts))
+        assert evaluation.unproven == And(parts)
+
+
+@settings(max_examples=60, deadline=None)
+@given(record=records(), predicate=predicates())
+def test_a_check_looks_at_no_part_of_a_record_behind_the_last_it_says(record: Record, predicate: Predicate) -> None:
+    whole = prepare(record).record
+
+    def nobody(_near: Near) -> BitMap:
+        return BitMap()
+
+    check = matching.check(predicate, nobody)
+    parts = matching.split(whole, matching.last_part(predicate))
+    assert check(1, parts) == check(1, matching.split(whole))
+    # What stands behind it is one piece: whatever it holds, the answer is the same.
+    assert check(1, [*parts[: matching.last_part(predicate) + 1], b"x"]) == check(1, parts)

@@ -124,6 +124,26 @@ def test_what_stands_under_a_negation_does_not_count(snapshot: Snapshot) -> None
     assert ranking.asked_for(asked).words == ("a",)
 
 
+def test_a_filter_says_of_every_match_what_all_of_its_parts_together_say() -> None:
+    surname, given = Is(Field.SN, "Le Gàll"), Like(Field.GIVEN_NAME, initial="Mar")
+    said = ranking.said_by(And((surname, given, Not(Is(Field.SN, "durand")), Or((Is(Field.SN, "petit"),)))))
+    assert said == ranking.Said(frozenset({"le gall"}), frozenset({"le", "gall"}), frozenset({"le", "gall", "mar"}))
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        Or((Is(Field.SN, "martin"), Is(Field.SN, "durand"))),
+        Not(Is(Field.SN, "martin")),
+        Is(Field.CN, "martin"),
+        Like(Field.SN, middle=("mar",)),
+        Like(Field.GIVEN_NAME, initial="jean "),  # no word begins so
+    ],
+)
+def test_nothing_is_said_of_every_match_by_what_some_need_not_satisfy(asked: Predicate) -> None:
+    assert ranking.said_by(asked) == ranking.Said()
+
+
 @settings(max_examples=25, deadline=None)
 @given(people=st.lists(records(), max_size=14), asked=leaves())
 def test_the_first_are_the_same_whatever_the_limit_and_pages_go_on_where_they_ended(
