@@ -29,10 +29,25 @@ def read_holders(extract: Path) -> list[Holder]:
     Raises:
         FileNotFoundError: the folder holds no file of mailboxes.
     """
+    return [holder for fields in read_mailboxes(extract) if (holder := _holder(fields)) is not None]
+
+
+def read_addresses(extract: Path) -> list[str]:
+    """Every address that the extract publishes, of people and of services, in the order of the file.
+
+    Raises:
+        FileNotFoundError: the folder holds no file of mailboxes.
+    """
+    found = (fields["Adresse BAL"] for fields in read_mailboxes(extract))
+    return list(dict.fromkeys(address for address in found if _ADDRESS.fullmatch(address)))
+
+
+def read_mailboxes(extract: Path) -> Iterator[dict[str, str]]:
+    """The rows of the file of mailboxes, by the names of its columns; malformed lines are left out."""
     files = sorted(extract.glob(_FILE))
     if not files:
         raise FileNotFoundError(f"no {_FILE} in {extract}")
-    return [holder for fields in _rows(files[-1]) if (holder := _holder(fields)) is not None]
+    return _rows(files[-1])
 
 
 def _rows(path: Path) -> Iterator[dict[str, str]]:

@@ -1,0 +1,1 @@
+"""Recipients resolved by a real Postfix."""
