@@ -1,0 +1,1 @@
+"""Hostile input: a kept corpus, mutations of it, and what they are thrown at."""
