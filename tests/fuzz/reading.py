@@ -8,20 +8,22 @@ from typing import Any, Final
 from directory.errors import QueryTooComplex
 from ldap_server import dit, messages
 from ldap_server.ber import Framer, Malformed
+from ldap_server.controls import wishes
 from ldap_server.filters import FilterDecoder
 from ldap_server.messages import Envelope
-from ldap_server.searching import wishes
 
 LIMIT: Final = 65536
 
 
 def read(data: bytes) -> list[Any]:
     """What bytes mean to the server; an error that it expects stands in the place of what it refuses."""
+    framer = Framer(LIMIT)
     try:
-        complete = Framer(LIMIT).feed(data)
+        complete = framer.feed(data)
     except Malformed as error:
         return [error]
-    return [_message(message) for message in complete]
+    found = [_message(message) for message in complete]
+    return found if framer.fault is None else [*found, framer.fault]
 
 
 def _message(message: bytes) -> Any:
@@ -29,7 +31,7 @@ def _message(message: bytes) -> Any:
         envelope = messages.open_envelope(message, 10)
         decode = _DECODERS.get(envelope.operation)
         found = decode(envelope) if decode is not None else envelope.operation
-        return found, wishes(envelope.controls)
+        return found, wishes(envelope.controls, 20, 256)
     except (Malformed, QueryTooComplex, dit.BadName) as error:
         return error
 

@@ -63,16 +63,18 @@ def _cut(stream: bytes, cuts: list[int]) -> list[bytes]:
     return pieces
 
 
-def _framed(pieces: list[bytes]) -> list[bytes] | str:
-    """The messages of a stream, or why it is refused; those before the fault are lost with their connection."""
+def _framed(pieces: list[bytes]) -> tuple[list[bytes], str | None]:
+    """The messages of a stream, and what is wrong with the bytes behind them."""
     framer = Framer(LIMIT)
     found: list[bytes] = []
     try:
         for piece in pieces:
             found += framer.feed(piece)
+            if framer.fault is not None:
+                return found, str(framer.fault)
     except Malformed as error:
-        return str(error)
-    return found
+        return found, str(error)
+    return found, None
 
 
 @settings(max_examples=1_000)
