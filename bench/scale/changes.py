@@ -55,6 +55,13 @@ class Register:
         with self.database.reading() as connection:
             return list(connection.execute(text(statement), {"seed": str(seed), "count": count}).scalars())
 
+    def count(self, kind: Kind) -> int:
+        """How many records of a kind there are."""
+        where = _TEXTS[kind]
+        with self.database.reading() as connection:
+            statement = text(f"SELECT count(DISTINCT {where.key}) FROM {where.table}")
+            return int(connection.execute(statement).scalar_one())
+
     def mark(self, keys: Mapping[Kind, Sequence[str]], number: int) -> int:
         """Change these records in one transaction; returns the revision it made."""
 

@@ -15,7 +15,7 @@ import os
 import tempfile
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -30,7 +30,7 @@ from directory.index.merge import Pair, Spooled
 from directory.index.spool import BODIES, Chunk, Numbers, Places, Spooler, byte_order, read_lengths, read_texts
 from directory.index.store import Environment
 from directory.model import Kind, RegisterState
-from directory.source import Register
+from directory.source import RecordSource, Register
 
 _CHUNK: Final = 25_000  # documents prepared before they are spooled
 _TRANSACTION_BYTES: Final = 64 * 2**20  # written before LMDB commits: what it holds in memory meanwhile
@@ -89,13 +89,7 @@ def build_locked(
         # One team after the other: what was kept to prepare documents is not held while they are merged.
         with register.open() as source, _team(workers) as team:
             state, held = source.state, source.accounts()
-            pinned = source.pin()
-            tasks = [
-                (register, pinned, kind, first, end, spool)
-                for kind in Kind
-                for first, end in source.partitions(kind, _CHUNK)
-            ]
-            chunks = _prepare_all(tasks, team, watch)
+            chunks = _prepare_all(register, source, spool, team, watch)
         with _team(workers) as team:
             _write(build, map_bytes, chunks, spool, state, held, team, watch)
     store.swap_in(path, build)
@@ -125,8 +119,14 @@ def _team(workers: int | None) -> Iterator[_Team]:
         return
     # Spawned, not forked: this process has connections and threads that a fork would copy half of.
     spawn = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(size, mp_context=spawn, initializer=_end_with_parent) as pool:
+    with ProcessPoolExecutor(size, mp_context=spawn, initializer=_begin) as pool:
+        pool.submit(int)  # starts them: they import what they need while this process finds out what is to be done
         yield _Team(pool)
+
+
+def _begin() -> None:
+    gc.disable()  # see `_without_garbage_collection`; a worker does nothing else
+    _end_with_parent()
 
 
 def _end_with_parent() -> None:
@@ -141,10 +141,19 @@ def _end_with_parent() -> None:
     threading.Thread(target=watch, name="parent", daemon=True).start()
 
 
-def _prepare_all(tasks: list[Range], team: _Team, watch: BuildProgress) -> list[Chunk]:
-    watch.stage("preparing documents", len(tasks))
+def _prepare_all(
+    register: Register, source: RecordSource, spool: Path, team: _Team, watch: BuildProgress
+) -> list[Chunk]:
+    pinned = source.pin()
+    ranges = 0
+    pending: list[Iterator[list[Chunk]]] = []
+    for kind in Kind:  # the workers begin with the first kind while the others are being divided
+        parts = source.partitions(kind, _CHUNK)
+        pending.append(team.map(_prepare_range, [(register, pinned, kind, first, end, spool) for first, end in parts]))
+        ranges += len(parts)
+    watch.stage("preparing documents", ranges)
     chunks: list[Chunk] = []
-    for found in team.map(_prepare_range, tasks):
+    for found in chain.from_iterable(pending):
         chunks += found
         watch.advance()
     return chunks
@@ -193,7 +202,7 @@ def _write(
     words = team.map(merge.run, [(one, spooled) for one in merge.WORDS])
     environment = store.open_environment(build, map_bytes, write=True, fresh=True)
     try:
-        with store.translated(), _without_garbage_collection():
+        with store.translated(), _without_garbage_collection(), ThreadPoolExecutor(1) as disk:
             put = _Appender(environment)
             first, *others = BODIES
             _write_bodies(put, first, chunks, ranked, watch)
@@ -201,6 +210,7 @@ def _write(
             rest = team.map(merge.run, [(one, spooled) for one in merge.OTHERS])  # the lexicon needs all words
             for database in others:
                 _write_bodies(put, database, chunks, ranked, watch)
+            disk.submit(environment.lmdb.sync, True)  # while the workers are busy still
             watch.stage("writing postings", len(merge.WORDS) + len(merge.OTHERS))
             in_key_order = (by_class[one] for one in sorted(by_class, key=lambda one: WORD_CLASSES[one.word_class]))
             for files in chain(in_key_order, rest):

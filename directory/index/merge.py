@@ -12,7 +12,6 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import groupby, islice, pairwise
-from operator import itemgetter
 from pathlib import Path
 from typing import Final
 
@@ -112,8 +111,11 @@ def lexicon_pairs(words: Iterable[str]) -> Iterator[Pair]:
         for key in lexicon_keys(word):
             alike[key[:_LEXICON_APART]].append((key, word))
     for beginning in sorted(alike):
-        for key, same in groupby(sorted(alike.pop(beginning)), itemgetter(0)):
-            yield key, " ".join([word for _, word in same]).encode()
+        found: dict[bytes, list[str]] = defaultdict(list)
+        for key, word in alike.pop(beginning):
+            found[key].append(word)
+        for key in sorted(found):
+            yield key, " ".join(found[key]).encode()
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import orjson
 
-from directory.model import Activity, Address, Exercise, Expertise, Holder, Mailbox, Organization, Practitioner
+from directory.model import Activity, Address, Coded, Exercise, Expertise, Holder, Mailbox, Organization, Practitioner
 
 # Coded values and mailbox summaries are dataclasses with exactly the members shown: orjson writes them as they are.
+# The codes of short lists recur in every record, and are written once.
+
+
+@functools.lru_cache(maxsize=10_000)
+def _code(coded: Coded | None) -> orjson.Fragment | None:
+    return None if coded is None else orjson.Fragment(orjson.dumps(coded))
 
 
 def practitioner_json(record: Practitioner) -> bytes:
@@ -17,8 +24,8 @@ def practitioner_json(record: Practitioner) -> bytes:
             "national_id": record.national_id,
             "rpps": record.rpps,
             "adeli": record.adeli,
-            "civility": record.civility,
-            "practice_civility": record.practice_civility,
+            "civility": _code(record.civility),
+            "practice_civility": _code(record.practice_civility),
             "family_name": record.family_name,
             "given_name": record.given_name,
             "professions": [_exercise(exercise) for exercise in record.exercises],
@@ -37,7 +44,7 @@ def organization_json(record: Organization) -> bytes:
             "legal_entity_finess": record.legal_entity_finess,
             "siret": record.siret,
             "siren": record.siren,
-            "sector": record.sector,
+            "sector": _code(record.sector),
             "address": _address(record.address),
             "phones": record.phones,
             "fax": record.fax,
@@ -64,24 +71,24 @@ def mailbox_json(record: Mailbox) -> bytes:
 
 def _exercise(exercise: Exercise) -> dict[str, Any]:
     return {
-        "profession": exercise.profession,
-        "category": exercise.category,
+        "profession": _code(exercise.profession),
+        "category": _code(exercise.category),
         "expertises": [_expertise(expertise) for expertise in exercise.expertises],
         "activities": [_activity(activity) for activity in exercise.activities],
     }
 
 
 def _expertise(expertise: Expertise) -> dict[str, Any]:
-    return {"code": expertise.expertise.code, "label": expertise.expertise.label, "type": expertise.type}
+    return {"code": expertise.expertise.code, "label": expertise.expertise.label, "type": _code(expertise.type)}
 
 
 def _activity(activity: Activity) -> dict[str, Any]:
     organization = activity.organization
     shown: dict[str, Any] = {
-        "mode": activity.mode,
-        "sector": activity.sector,
-        "role": activity.role,
-        "genre": activity.genre,
+        "mode": _code(activity.mode),
+        "sector": _code(activity.sector),
+        "role": _code(activity.role),
+        "genre": _code(activity.genre),
         "organization": None,
         "address": None,
         "phones": (),
@@ -135,6 +142,6 @@ def _address(address: Address) -> dict[str, Any] | None:
         "postal_code": address.postal_code,
         "city": address.city,
         "commune": address.commune,
-        "department": address.department,
+        "department": _code(address.department),
         "country": address.country,
     }

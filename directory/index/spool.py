@@ -7,7 +7,6 @@ chunks is sorting what is nearly sorted.
 
 from __future__ import annotations
 
-import functools
 import tempfile
 from array import array
 from collections import defaultdict
@@ -22,7 +21,7 @@ import numpy.typing as npt
 
 from directory.index import layout
 from directory.index.documents import prepare
-from directory.index.values import WORD_CLASS, named_by, split, value_words
+from directory.index.values import WORD_CLASS, named_by, split, words_in
 from directory.model import Kind, Record
 from directory.query import Field
 
@@ -158,7 +157,7 @@ class Spooler:
             column = _grouped(found.texts, np.frombuffer(found.places, np.uint32))
             yield f"terms-{field}", column
             if field in WORD_CLASS:
-                words[WORD_CLASS[field]].append((column, functools.partial(value_words, field)))
+                words[WORD_CLASS[field]].append((column, words_in(field)))
         names = _grouped(self._names.texts, np.frombuffer(self._names.places, np.uint32))
         words["name"].append((names, split))
         for word_class, columns in words.items():

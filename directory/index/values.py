@@ -256,15 +256,19 @@ def words_of(kind: Kind, values: Mapping[Field, Sequence[str]]) -> dict[str, set
     found: dict[str, set[str]] = defaultdict(set)
     for field, word_class in WORD_CLASS.items():
         for value in values.get(field, ()):
-            found[word_class].update(value_words(field, value))
+            found[word_class].update(words_in(field)(value))
     for label in named_by(kind, values):
         found["name"].update(split(label))
     return {word_class: words for word_class, words in found.items() if words}
 
 
-def value_words(field: Field, value: str) -> tuple[str, ...]:
-    """The words of one folded value."""
-    return split(value.partition("@")[0] if field is Field.MAIL else value)
+def words_in(field: Field) -> Callable[[str], tuple[str, ...]]:
+    """What gives the words of a folded value of this field."""
+    return _address_words if field is Field.MAIL else split
+
+
+def _address_words(address: str) -> tuple[str, ...]:
+    return text.words_of_folded(address.partition("@")[0])
 
 
 def named_by(kind: Kind, values: Mapping[Field, Sequence[str]]) -> Sequence[str]:
