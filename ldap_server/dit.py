@@ -31,6 +31,8 @@ from ldap_server.schema import attribute_type
 
 BASE, ONE, SUB = 0, 1, 2
 
+_LONGEST: Final = 4096
+_MOST_PAIRS: Final = 128
 _HEX: Final = re.compile(r"[0-9A-Fa-f]{2}")
 
 Rdn = frozenset[tuple[str, str]]
@@ -46,8 +48,10 @@ def parse(dn: str) -> Name:
     """A name in comparable form: types by their first name, values folded, blanks around signs dropped.
 
     Raises:
-        BadName: it is none.
+        BadName: it is none, or longer than any of ours by far: what is kept here shall stay small.
     """
+    if len(dn) > _LONGEST or dn.count("=") > _MOST_PAIRS:
+        raise BadName("a name of this length is not accepted")
     if not dn.strip():
         return ()
     return tuple(_rdn(part) for part in _split(dn, ",;"))

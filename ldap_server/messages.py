@@ -217,6 +217,9 @@ def decode_search(envelope: Envelope, decoder: FilterDecoder, max_attributes: in
     return Search(base, scope, size_limit, time_limit, types_only, predicate, attributes)
 
 
+_LONGEST_NAME: Final = 64
+
+
 @functools.lru_cache(maxsize=256)
 def _attributes(listed: bytes, most: int) -> tuple[str, ...]:
     """The names in a list of attributes; kept, as each program always asks for the same."""
@@ -225,7 +228,9 @@ def _attributes(listed: bytes, most: int) -> tuple[str, ...]:
     while reader.more:
         if len(attributes) == most:
             raise Malformed(f"more than {most} attributes asked for")
-        attributes.append(reader.octets().decode("utf-8", "replace"))
+        name = reader.octets()
+        # No name of ours is so long; a list of others is not an empty one, and "1.1" asks for nothing.
+        attributes.append(name.decode("utf-8", "replace") if len(name) <= _LONGEST_NAME else "1.1")
     return tuple(attributes)
 
 

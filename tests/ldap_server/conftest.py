@@ -50,8 +50,9 @@ class Server:
         return client
 
 
-def serving(data_dir: Path, *, workers: int = 1, **settings: str) -> Iterator[Server]:
-    """A server on an index in `data_dir`, of some processes, with settings given by their names."""
+def serving(data_dir: Path, *, workers: int = 1, before: str = "", **settings: str) -> Iterator[Server]:
+    """A server on an index in `data_dir`, of some processes, with settings given by their names; what they do `before`
+    they serve is Python."""
     environ = {**os.environ, "ANNUAIRE_DATA_DIR": str(data_dir), "ANNUAIRE_LOG_LEVEL": "WARNING"}
     environ |= {f"ANNUAIRE_{name}": value for name, value in settings.items()}
     with socket.socket() as listener:
@@ -60,7 +61,9 @@ def serving(data_dir: Path, *, workers: int = 1, **settings: str) -> Iterator[Se
         loads = shared(workers)
         fds = [listener.fileno(), loads]
         processes = [
-            subprocess.Popen([sys.executable, "-c", _SERVE, *map(str, [number, *fds])], pass_fds=fds, env=environ)
+            subprocess.Popen(
+                [sys.executable, "-c", before + _SERVE, *map(str, [number, *fds])], pass_fds=fds, env=environ
+            )
             for number in range(workers)
         ]
         host, port = listener.getsockname()

@@ -104,14 +104,6 @@ def test_a_bind_cannot_be_abandoned(house: House) -> None:
     assert codes(wire) == {9: 0, 1: 0}
 
 
-def test_reading_goes_on_when_what_waited_is_abandoned(house: House) -> None:
-    client, wire = house.client()
-    client.dataReceived(b"".join(search(number, "1000") for number in range(1, 20)))
-    assert wire.paused
-    client.dataReceived(b"".join(map(abandon, range(1, 20))))
-    assert not wire.paused
-
-
 def test_what_came_before_bytes_that_cannot_be_made_out_is_answered(house: House) -> None:
     client, wire = house.client()
     client.dataReceived(search(1, "2") + search(2) + b"GET / HTTP/1.1")
