@@ -7,6 +7,7 @@ costs nothing when the other is idle, and takes the connection itself when it is
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import socket
 from typing import Any, Final
@@ -76,7 +77,10 @@ class Door:
             return
         with client:
             client.setblocking(False)
-            self._reactor.adoptStreamConnection(client.fileno(), self._listener.family, self._factory)
+            # A client that reset its connection while it waited here has no address any more. Were that raised, the
+            # reactor would shut this door for good.
+            with contextlib.suppress(OSError):
+                self._reactor.adoptStreamConnection(client.fileno(), self._listener.family, self._factory)
 
     def _pause(self, seconds: float) -> None:
         self._reactor.removeReader(self)
