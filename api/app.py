@@ -12,7 +12,7 @@ from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
 import directory
-from api import autocomplete, health, pages, problems, records, search
+from api import autocomplete, health, metrics, pages, problems, records, search
 from directory.index.reader import Index
 from directory.logs import pairs
 from directory.settings import Settings
@@ -49,6 +49,7 @@ def create_app(settings: Settings, index: Index) -> FastAPI:
         autocomplete.router(settings, index),
         records.router(index),
         health.router(settings, index),
+        metrics.router(settings),
         pages.router(settings, index, app),
     ):
         app.include_router(router)
@@ -88,14 +89,11 @@ class Envelope:
         try:
             await self._app(scope, receive, send_with_headers)
         finally:
-            route = scope.get("route")
+            seconds = time.perf_counter() - began
+            route = getattr(scope.get("route"), "path", "-")
+            metrics.note(route, status, seconds)
             access.info(
                 "%s %s",
                 scope["method"],
-                pairs(
-                    route=getattr(route, "path", "-"),
-                    status=status,
-                    ms=round(1000 * (time.perf_counter() - began), 1),
-                    request=request_id,
-                ),
+                pairs(route=route, status=status, ms=round(1000 * seconds, 1), request=request_id),
             )

@@ -11,7 +11,7 @@ from typing import Final
 
 import typer
 
-from cli import accounts, demo, imports, index, lookups, serving
+from cli import accounts, demo, imports, index, ldap, lookups, serving
 from directory import logs
 from directory.errors import DirectoryError, InvalidInput
 from directory.settings import Settings
@@ -37,6 +37,7 @@ serving.register(app)
 imports.register(app)
 lookups.register(app)
 index.register(app)
+ldap.register(app)
 accounts.register(app)
 
 

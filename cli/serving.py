@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from cli.output import print_json, say, table
+from directory import logs
 from directory.errors import DirectoryError
 from directory.settings import Settings
 
@@ -21,6 +22,7 @@ def serve(context: typer.Context) -> None:
     from cli.supervisor import Supervisor
 
     settings: Settings = context.obj
+    logs.setup(settings.log_level, file=settings.log_file)
     Supervisor(settings, ready=lambda endpoints: say(announcement(endpoints.ldap, endpoints.http))).run()
 
 

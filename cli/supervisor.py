@@ -23,6 +23,7 @@ from types import FrameType
 from typing import Final
 
 from cli.processes import sole_holder
+from directory import logs, metrics
 from directory.errors import DirectoryError, Unavailable
 from directory.logs import pairs
 from directory.registry.embedded import Embedded
@@ -84,6 +85,7 @@ class Supervisor:
             ldap = self._listen(stack, self.settings.ldap_port, "ANNUAIRE_LDAP_PORT", self.settings.ldap_workers)
             http = self._listen(stack, self.settings.http_port, "ANNUAIRE_HTTP_PORT", self.settings.http_workers)
             self._install_signals(stack)
+            metrics.begin_anew(self.settings.metrics_path)
             database = _Database(self.settings)
             stack.callback(database.close)
             self._lifeline = os.pipe()
@@ -94,7 +96,7 @@ class Supervisor:
             stack.callback(self._stop_workers)
             self._workers = [Worker("follower", None)]
             self._workers += [Worker("ldap", ldap, number) for number in range(self.settings.ldap_workers)]
-            self._workers += [Worker("http", http) for _ in range(self.settings.http_workers)]
+            self._workers += [Worker("http", http, number) for number in range(self.settings.http_workers)]
             database.keep()
             self._keep_workers()
             self.ready(Endpoints(_address(ldap), _address(http)))
@@ -113,9 +115,17 @@ class Supervisor:
             log.info("stopping %s", pairs(signal=signal.Signals(number).name))
             self.stop()
 
-        for number in (signal.SIGTERM, signal.SIGINT):
-            previous = signal.signal(number, handler)
+        handlers = {signal.SIGTERM: handler, signal.SIGINT: handler, signal.SIGUSR1: self._reopen_logs}
+        for number, handle in handlers.items():
+            previous = signal.signal(number, handle)
             stack.callback(signal.signal, number, previous)
+
+    def _reopen_logs(self, _number: int, _frame: FrameType | None) -> None:
+        """The log file has been moved away: everybody goes on in a new one."""
+        logs.reopen()
+        for worker in self._workers:
+            if worker.process is not None:
+                worker.process.send_signal(signal.SIGUSR1)
 
     def _supervise(self, database: _Database) -> None:
         next_check = time.monotonic() + _DATABASE_CHECK_S

@@ -9,7 +9,7 @@ import sys
 import threading
 
 from cli.processes import end_with_parent
-from directory import logs
+from directory import logs, metrics
 from directory.index.reader import Index
 from directory.settings import Settings
 
@@ -19,10 +19,12 @@ _BACKGROUND = 10  # niceness of the follower: lookups come first
 def main() -> None:
     role, number, lifeline, *inherited = sys.argv[1], *map(int, sys.argv[2:])
     settings = Settings.load()
-    logs.setup(settings.log_level)
+    logs.setup(settings.log_level, file=settings.log_file)
+    signal.signal(signal.SIGUSR1, lambda *_: logs.reopen())
     if role == "follower":
         _follow(settings, lifeline)
     else:
+        metrics.share(settings.metrics_path, f"{role}-{number}")
         end_with_parent(lifeline, lambda: os.kill(os.getpid(), signal.SIGTERM))
         listening, loads = inherited
         _serve(role, number, settings, socket.socket(fileno=listening), loads)

@@ -11,7 +11,7 @@ from typing import Literal, Self
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from directory.callers.networks import read_allowances
+from directory.callers.networks import read_allowances, read_networks
 from directory.errors import InvalidInput
 
 PREFIX = "ANNUAIRE_"
@@ -142,6 +142,14 @@ class Settings(BaseSettings):
         None, description="PEM file of certificates trusted to sign the white list. Unset: those shipped."
     )
     whitelist_signer: str = Field("alb.mssante.fr", description="Common name that the white list's signer must bear.")
+    metrics_networks: str = Field(
+        "127.0.0.0/8,::1", description="Networks, separated by commas, from which `/metrics` may be read over HTTP."
+    )
+    log_file: Path | None = Field(
+        None,
+        description="File that `annuaire serve` and its workers log to; SIGUSR1 opens it anew (docs/operations.md). "
+        "Unset: standard error.",
+    )
     log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR.")
 
     @classmethod
@@ -164,6 +172,11 @@ class Settings(BaseSettings):
             name = PREFIX + str(first["loc"][0]).upper()
             raise InvalidInput(f"setting {name}: {first['msg']} (got {first['input']!r})") from error
 
+    @field_validator("metrics_networks")
+    @classmethod
+    def _readable_networks(cls, value: str) -> str:
+        return _readable(read_networks, value)
+
     @field_validator("network_entries_per_day")
     @classmethod
     def _readable_allowances(cls, value: str) -> str:
@@ -177,6 +190,10 @@ class Settings(BaseSettings):
     @property
     def index_path(self) -> Path:
         return self.data_dir / "index"
+
+    @property
+    def metrics_path(self) -> Path:
+        return self.data_dir / "metrics"
 
     @property
     def index_map_bytes(self) -> int:

@@ -1,20 +1,23 @@
-"""The access log: one line per operation, written some lines at a time, off the path of the answers."""
+"""The access log: one line per operation, written some lines at a time, without what was asked."""
 
 from __future__ import annotations
 
 import logging
 import os
-import sys
 import time
 from typing import Final, TextIO
 
+from directory import logs
+from directory.callers.trace import Done
+from ldap_server.shapes import shape
+
 NAME: Final = "annuaire.ldap.access"
-_KEPT: Final = 10_000  # lines that may wait
+_KEPT: Final = 100  # lines that may wait: to write them may not take long either
 
 
 class AccessLog:
-    """Gathers lines and writes them in the form of `directory.logs` when told to; does nothing where the level of its
-    logger leaves such lines out."""
+    """Gathers lines and writes them in the form of `directory.logs` when there are enough or it is told to; does
+    nothing where the level of its logger leaves such lines out."""
 
     __slots__ = ("_head", "_lines", "_stream", "enabled")
 
@@ -22,11 +25,11 @@ class AccessLog:
         self.enabled = logging.getLogger(NAME).isEnabledFor(logging.INFO)
         self._stream = stream
         self._head = f"INFO {NAME}[{os.getpid()}]"
-        self._lines: list[tuple[float, str, str, int, int]] = []
+        self._lines: list[tuple[float, Done]] = []
 
-    def note(self, operation: str, address: str, code: int, entries: int) -> None:
+    def note(self, done: Done) -> None:
         if self.enabled:
-            self._lines.append((time.time(), operation, address, code, entries))
+            self._lines.append((time.time(), done))
             if len(self._lines) >= _KEPT:
                 self.flush()
 
@@ -34,9 +37,12 @@ class AccessLog:
         """Write what has been noted."""
         if self._lines:
             lines, self._lines = self._lines, []
-            (self._stream or sys.stderr).write("".join(map(self._line, lines)))
+            (self._stream or logs.output()).write("".join([self._line(*noted) for noted in lines]))
 
-    def _line(self, noted: tuple[float, str, str, int, int]) -> str:
-        at, operation, address, code, entries = noted
+    def _line(self, at: float, done: Done) -> str:
         moment = f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(at))}.{int(at % 1 * 1000):03d}Z"
-        return f"{moment} {self._head} {operation} client={address} code={code} entries={entries}\n"
+        asked = f' filter="{shape(done.asked)}"' if done.asked is not None else ""
+        return (
+            f"{moment} {self._head} {done.operation} client={done.caller.address} who={done.caller.identity or '-'}"
+            f"{asked} code={done.code} entries={done.results} ms={done.seconds * 1000:.1f}\n"
+        )

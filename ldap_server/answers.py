@@ -15,6 +15,7 @@ from directory.errors import (
     TimeLimitExceeded,
     Unavailable,
 )
+from directory.query import Predicate
 from ldap_server import messages
 
 
@@ -30,6 +31,8 @@ class Answer(NamedTuple):
     caller: Caller | None = None
     documents: Sequence[int] = ()
     """The mailboxes that it tells of, by their numbers in the index: what budgets count."""
+    asked: Predicate | None = None
+    """The filter that it answers."""
 
 
 Course = Iterator[Answer | None]

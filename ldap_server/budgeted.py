@@ -29,7 +29,7 @@ def budgeted(budgets: Budgets, caller: Caller, asked: Predicate, course: Course)
     try:
         spending = budgets.check(caller, asked)
     except DirectoryError as error:
-        yield failed(error)
+        yield failed(error)._replace(asked=asked)
         return
     for answer in course:
         if answer is not None and answer.documents:

@@ -13,6 +13,7 @@ from typing import Any, Final
 from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.python.failure import Failure
 
+from directory.callers.trace import Done
 from directory.errors import QueryTooComplex
 from directory.logs import pairs, reference
 from ldap_server import messages
@@ -62,6 +63,7 @@ class Connection(Protocol):
         self._queue: deque[Envelope] = deque()
         self._course: tuple[Envelope, Course] | None = None  # an operation that takes several turns
         self._outlet: Outlet | None = None
+        self._begun_at = 0.0  # when the operation under way began
         self._queued_bytes = 0
         self._reading_paused = False
         self._answered = 0  # the id of the operation that was answered last
@@ -265,6 +267,7 @@ class Connection(Protocol):
             self._finish(envelope, refused(messages.OTHER, f"internal error, reference {ticket}"))
 
     def _begun(self, envelope: Envelope) -> Course:
+        self._begun_at = time.monotonic()
         operation = OPERATIONS.get(envelope.operation)
         if operation is None or envelope.message_id == 0:
             raise Malformed("not a request")
@@ -296,15 +299,16 @@ class Connection(Protocol):
             self._caller = answer.caller
             self._framer.limit = self._limits.message_bytes
         self._send(b"".join((*answer.entries, _result(envelope.message_id, operation.response, answer))))
-        self._note(operation.name, answer.code, len(answer.entries))
+        self._note(operation.name, answer)
 
     def _send(self, data: bytes) -> None:
         if self._outlet is not None:
             self._outlet.send(data)
 
-    def _note(self, operation: str, code: int, entries: int) -> None:
-        self._service.trace(self._caller.address, operation, code, entries)
-        self._service.access.note(operation, self._caller.address, code, entries)
+    def _note(self, operation: str, answer: Answer) -> None:
+        seconds = time.monotonic() - self._begun_at if self._begun_at else 0.0
+        self._begun_at = 0.0
+        self._service.note(Done(self._caller, operation, answer.code, len(answer.entries), seconds, answer.asked))
 
     def _end_with(self, code: int, message: str) -> None:
         """What follows cannot be made out: end the connection when what came before is answered."""

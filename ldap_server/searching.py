@@ -69,7 +69,7 @@ class Searcher:
             answer = refused(messages.PROTOCOL_ERROR, str(error))
         except DirectoryError as error:
             answer = failed(error)
-        yield answer
+        yield answer if answer.asked is not None else answer._replace(asked=search.filter)
 
     # -- mailboxes ---------------------------------------------------------------------------------------------------
 
@@ -87,7 +87,7 @@ class Searcher:
         cut = cutter(search.attributes, search.types_only).all_framed
         entries = cut(message_id, self.tree.below_base, snapshot.entries(choice.numbers))
         code = messages.SUCCESS if choice.complete else messages.SIZE_LIMIT
-        return Answer(entries, code, documents=choice.numbers)
+        return Answer(entries, code, documents=choice.numbers, asked=search.filter)
 
     # -- with controls -----------------------------------------------------------------------------------------------
 
@@ -118,7 +118,7 @@ class Searcher:
                         answer = turn
         if wishes.matched is not None and controls.chooses_values(search):
             answer = answer._replace(entries=[narrowed(entry, wishes.matched) for entry in answer.entries])
-        yield answer
+        yield answer._replace(asked=search.filter)
 
     def wishes(self, asked: Sequence[Control]) -> Wishes:
         """What the controls of a search or a compare ask for.

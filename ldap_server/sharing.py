@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from directory.callers.caller import Caller, CallerClass
 from directory.callers.networks import Networks, read_allowances
+from directory.callers.trace import Done, Trace
 from directory.index.reader import Index
 from directory.settings import Settings
 from ldap_server.access import AccessLog
 from ldap_server.limits import Limits, limits_by_class
 from ldap_server.loads import Loads
+from ldap_server.metrics import Metrics
 from ldap_server.searching import Searcher
 from ldap_server.turns import Turns
 
@@ -22,13 +24,6 @@ if TYPE_CHECKING:
     from ldap_server.protocol import Connection
 
 _SWEEP_S: Final = 1.0  # how often the limits on time are looked at
-
-Trace = Callable[[str, str, int, int], None]
-"""Told of every operation: client address, operation, result code, number of entries."""
-
-
-def no_trace(_address: str, _operation: str, _code: int, _entries: int) -> None:
-    pass
 
 
 @dataclass(slots=True)
@@ -41,8 +36,10 @@ class Service:
     loads: Loads = field(default_factory=Loads.alone)
     budgets: Budgets | None = None
     """None where callers have none (profile `open`)."""
-    trace: Trace = no_trace
+    trace: Trace | None = None
+    """Told of every operation that was answered, for a journal."""
     access: AccessLog = field(default_factory=AccessLog)
+    metrics: Metrics = field(default_factory=Metrics)
     turns: Turns = field(init=False)
     networks: Networks = field(init=False)
     limits: Mapping[CallerClass, Limits] = field(init=False)
@@ -84,12 +81,20 @@ class Service:
         min(idle, key=lambda one: one.unproven_since or 0.0).give_up()
         return True
 
+    def note(self, done: Done) -> None:
+        """An operation was answered."""
+        self.metrics.note(done)
+        self.access.note(done)
+        if self.trace is not None:
+            self.trace(done)
+
     def sweep(self) -> None:
-        """Once a second: end the connections that have outstayed a limit, write the access log."""
+        """Once a second: end the connections that have outstayed a limit, publish metrics and the access log."""
         now = time.monotonic()
         for connection in list(self.connections):
             connection.look_at(now)
         self.searcher.walks.sweep(now)
         self.turns.forget()
         self.access.flush()
+        self.metrics.publish(len(self.connections))
         self.reactor.callLater(_SWEEP_S, self.sweep)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -13,7 +12,6 @@ from ldaptor.protocols import pureldap
 from directory.callers.caller import Caller
 from directory.settings import Settings
 from ldap_server import messages
-from ldap_server.access import AccessLog
 from ldap_server.answers import Answer, Course
 from ldap_server.messages import Control, Search
 from ldap_server.protocol import Connection
@@ -427,30 +425,3 @@ def test_a_service_that_stops_finishes_what_is_under_way(house: House) -> None:
     house.turn()
     house.turn()
     assert (wire.done, wire.closing) == ([1], True)
-
-
-def test_the_access_log_has_a_line_for_each_operation(
-    house: House, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    caplog.set_level("INFO", "annuaire.ldap.access")
-    lines = io.StringIO()
-    house.service.access = AccessLog(lines)
-    monkeypatch.setattr("time.time", lambda: 1_768_446_900.25)
-    client, _ = house.client()
-    client.dataReceived(BIND)
-    client.dataReceived(search(2))
-    assert lines.getvalue() == ""
-    house.service.sweep()
-    first, second = lines.getvalue().splitlines()
-    assert first.startswith("2026-01-15T03:15:00.250Z INFO annuaire.ldap.access[")
-    assert first.endswith("] bind client=192.0.2.1 code=0 entries=0")
-    assert second.endswith("] search client=192.0.2.1 code=0 entries=0")
-
-
-def test_the_access_log_is_left_out_above_its_level(caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level("WARNING", "annuaire.ldap.access")
-    lines = io.StringIO()
-    log = AccessLog(lines)
-    log.note("search", "192.0.2.1", 0, 0)
-    log.flush()
-    assert lines.getvalue() == ""
