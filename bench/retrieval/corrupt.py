@@ -202,6 +202,8 @@ def initials(dice: Random, person: Person) -> Asked | None:
     readings: tuple[Reading, ...] = (Initials(person.family_words, begun),)
     if "." not in text:
         readings += (Part(person.family_words, begun),)
+    if not between + end:
+        readings += (Part(person.family_words, ("".join(begun),)),)  # MA, of Marie-Anne or of Martine
     return Asked("initials", text, person, readings)
 
 

@@ -70,12 +70,13 @@ class Fit(NamedTuple):
 @dataclass(slots=True)
 class Laid:
     """The words of a query laid on a document: what it costs in all, the words that fit nothing to the letter, what
-    those cost that were taken for misspelt ones, whether the query is the whole name, and, when asked for, each part
-    of the cost."""
+    those cost that were taken for misspelt ones, and for which words, whether the query is the whole name, and, when
+    asked for, each part of the cost."""
 
     cost: float = 0.0
     misfits: list[Asked] = field(default_factory=list)
     guessed: float = 0.0
+    guess: list[str] = field(default_factory=list)
     whole: bool = False
     why: dict[str, str | float] = field(default_factory=dict)
 
@@ -96,6 +97,7 @@ def lay(parts: list[str], asked: Sequence[Asked], *, explain: bool = False) -> L
         laid.cost += fit.cost
         if fit.how in _GUESSES:
             laid.guessed += fit.cost
+            laid.guess += fit.on
         if fit.cost > SYNONYM + ELSEWHERE["place"]:
             laid.misfits.append(one)
         if explain:

@@ -49,7 +49,10 @@ _PAGE: Final = 10  # good matches that are enough for anybody
 _CLEAN: Final = 0.5  # no misspelt word comes before documents that cost no more
 _LIKELY: Final = 0.8  # a document that costs no more may well be meant
 _GUESS: Final = 0.3  # what costs more does not fit to the letter
-_ALIKE: Final = 2  # matches of one name among guesses, until others have had their turn
+_ALIKE: Final = 2  # matches of one name among guesses, until others have their turn
+_GUESSED: Final = 5  # the same of one guess, whatever else the names are
+_NEXT_GUESS: Final = 0.45  # how much dearer than the best a guess may be that is waited for
+_AGAIN: Final = 0.12  # what each further one costs more
 _SHORT: Final = 3  # letters of words that are not taken for misspelt ones while others begin so
 
 
@@ -62,6 +65,9 @@ class Stage:
     unless: float
     unless_guessed: float = math.inf
     all_words: bool = True
+
+    def is_needless(self, best: _Found) -> bool:
+        return best.cost <= self.unless and best.laid.guessed <= self.unless_guessed
 
 
 _STAGES: Final = (Stage(begun_amiss, 1.0, unless_guessed=0.6), Stage(two_edits, 2.1, all_words=False))
@@ -118,7 +124,7 @@ class _Search:
             self._expand([(one, alike) for one in others])
         for stage in _STAGES:
             best = self._best()
-            if best and best.cost <= stage.unless and best.laid.guessed <= stage.unless_guessed:
+            if best and stage.is_needless(best):
                 return
             words = best.laid.misfits if best else self._asked
             self._expand([(one, stage.step) for one in words], all_words=stage.all_words)
@@ -174,7 +180,13 @@ class _Search:
         still to come costs at least as much, and comes later among equals."""
         if len(self._asked) == 1:
             cost += UNASKED_GIVEN  # a single word leaves some name unasked for
-        return sum(found.cost <= cost for found in self._found.values()) > self._query.limit
+        cheaper = [found for found in self._found.values() if found.cost <= cost]
+        if len(cheaper) <= self._query.limit:
+            return False
+        best = self._best()
+        if best is None or best.cost <= _GUESS or cost > best.cost + _NEXT_GUESS:
+            return True
+        return sum(turn <= cost for turn, _ in _in_turn(cheaper)) > self._query.limit
 
     def _score(self, documents: BitMap, most: int) -> int:
         """Score the first of some documents, unless they are found; says how many."""
@@ -229,7 +241,7 @@ class _Search:
         kept = [found for found in self._found.values() if found.cost <= dearest]
         kept.sort(key=self._order(kept))
         return Page(
-            matches=tuple(self._match(found, full) for found in _in_turn(kept)[: self._query.limit]),
+            matches=tuple(self._match(found, full) for _, found in _in_turn(kept)[: self._query.limit]),
             complete=len(kept) <= self._query.limit,
             state=self._snapshot.state,
             steps=(*map(_described, self._asked), *self._sets) if self._query.explain else (),
@@ -259,15 +271,25 @@ def _is_begun(found: _Found) -> bool:
     return found.cost <= _LIKELY and all(len(one.word) < _SHORT for one in found.laid.misfits)
 
 
-def _in_turn(kept: Sequence[_Found]) -> list[_Found]:
-    """Matches in their order; but where names are guessed, those that many bear leave room for others."""
-    seen: Counter[str] = Counter()
-    first: list[_Found] = []
-    later: list[_Found] = []
+def _in_turn(kept: Sequence[_Found]) -> list[tuple[float, _Found]]:
+    """Matches with what they cost, in their order; but where names are guessed, those that many bear cost more and more
+    and leave room for others."""
+    names: Counter[str] = Counter()
+    guesses: Counter[tuple[str, ...]] = Counter()
+    turns: list[tuple[float, _Found]] = []
     for found in kept:
-        seen[found.name] += 1
-        (later if found.cost > _GUESS and seen[found.name] > _ALIKE else first).append(found)
-    return first + later
+        cost, guess = round(found.cost, 6), tuple(found.laid.guess)
+        if cost > _GUESS:
+            names[found.name] += 1
+            guesses[guess] += bool(guess)
+            cost += _AGAIN * max(names[found.name] - _ALIKE, guesses[guess] - _GUESSED, 0)
+        turns.append((cost, found))
+    turns.sort(key=_turn)
+    return turns
+
+
+def _turn(turn: tuple[float, _Found]) -> float:
+    return turn[0]
 
 
 _FAMILY_AT: Final = VALUES_AT + FIELD_NUMBER[Field.SN]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import unicodedata
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from random import Random
 
 import pytest
@@ -175,6 +176,13 @@ def test_initials_leave_the_family_name_whole(drawn: Callable[[str], list[Asked]
         for word in asked.meant.family_words:
             rest.remove(word)
         assert all(len(word) <= len(asked.meant.given_words) * 2 for word in rest)
+
+
+def test_letters_typed_as_one_word_may_also_begin_one_name(drawn: Callable[[str], list[Asked]]) -> None:
+    for asked in drawn("initials"):
+        letters = list((Counter(typed(asked)) - Counter(asked.meant.family_words)).elements())
+        if len(letters) == 1 and "." not in asked.text:
+            assert asked.right(replace(asked.meant, given=f"{letters[0]}nne"))
 
 
 def test_phonetic_queries_take_one_word_by_its_pair(drawn: Callable[[str], list[Asked]]) -> None:
