@@ -192,8 +192,38 @@ def decode_search(envelope: Envelope, decoder: FilterDecoder, max_attributes: in
         Malformed: it is none.
         QueryTooComplex: its filter or its list of attributes is over the limits.
     """
-    data, end = envelope.data, envelope.end
-    tag, start, at = element(data, envelope.start, end)
+    data, begun, end = envelope.data, envelope.start, envelope.end
+    at = _behind_scope(data, begun, end)
+    scoped = _scoped if at - begun <= _REMEMBERED else _scoped.__wrapped__
+    base, scope, size_limit, time_limit, types_only = scoped(data[begun:at])
+    predicate, at = decoder.decode(data, at, end)
+    tag, start, at = element(data, at, end)
+    if tag != SEQUENCE:
+        raise Malformed("a search without a list of attributes")
+    attributes = _attributes(data[start:at], max_attributes)
+    return Search(base, scope, size_limit, time_limit, types_only, predicate, attributes)
+
+
+_REMEMBERED: Final = 512  # bytes
+
+
+def _behind_scope(data: bytes, at: int, end: int) -> int:
+    """Where the filter of a SearchRequest begins: behind its base, scope, derefAliases, two limits and typesOnly."""
+    for _ in range(6):
+        if at + 2 <= end and data[at + 1] < 0x80:
+            at += 2 + data[at + 1]
+        else:
+            at = element(data, at, end)[2]
+    if at > end:
+        raise Malformed("an element is longer than what holds it")
+    return at
+
+
+@functools.lru_cache(maxsize=256)
+def _scoped(data: bytes) -> tuple[str, int, int, int, bool]:
+    """Base, scope, limits and typesOnly; kept, as each program always sends the same."""
+    end = len(data)
+    tag, start, at = element(data, 0, end)
     if tag != OCTET_STRING:
         raise Malformed("a search without a base")
     base = data[start:at].decode("utf-8", "replace")
@@ -208,13 +238,7 @@ def decode_search(envelope: Envelope, decoder: FilterDecoder, max_attributes: in
     tag, start, at = element(data, at, end)
     if tag != BOOLEAN or at - start != 1:
         raise Malformed("typesOnly is no boolean")
-    types_only = data[start] != 0
-    predicate, at = decoder.decode(data, at, end)
-    tag, start, at = element(data, at, end)
-    if tag != SEQUENCE:
-        raise Malformed("a search without a list of attributes")
-    attributes = _attributes(data[start:at], max_attributes)
-    return Search(base, scope, size_limit, time_limit, types_only, predicate, attributes)
+    return base, scope, size_limit, time_limit, data[start] != 0
 
 
 _LONGEST_NAME: Final = 64
