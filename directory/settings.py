@@ -63,6 +63,11 @@ class Settings(BaseSettings):
     ldap_connections_per_address: int = Field(
         256, ge=1, description="Open LDAP connections per client address (IPv6: per /64), at all workers together."
     )
+    ldap_proxies: str = Field(
+        "",
+        description="Networks, separated by commas, of proxies that are trusted to say whose connections they pass on "
+        "(PROXY protocol version 2, which they then have to speak).",
+    )
     ldap_idle_s: float = Field(300.0, gt=0, description="Seconds after which a silent LDAP connection is closed.")
     ldap_first_message_s: float = Field(
         10.0, gt=0, description="Seconds in which a LDAP message has to be complete, and the first one to come."
@@ -172,7 +177,7 @@ class Settings(BaseSettings):
             name = PREFIX + str(first["loc"][0]).upper()
             raise InvalidInput(f"setting {name}: {first['msg']} (got {first['input']!r})") from error
 
-    @field_validator("metrics_networks")
+    @field_validator("metrics_networks", "ldap_proxies")
     @classmethod
     def _readable_networks(cls, value: str) -> str:
         return _readable(read_networks, value)

@@ -8,13 +8,16 @@ import signal
 import socket
 
 from twisted.internet import reactor as twisted_reactor
+from twisted.internet.protocol import Factory
 
 from directory.callers.budgets import budgets_of
+from directory.callers.networks import read_networks
 from directory.index.reader import Index
 from directory.settings import Settings
 from ldap_server.door import Door
 from ldap_server.loads import Loads
 from ldap_server.protocol import ConnectionFactory
+from ldap_server.proxy import ProxiedFactory
 from ldap_server.sharing import Service
 
 log = logging.getLogger("annuaire.ldap")
@@ -33,7 +36,7 @@ def run(settings: Settings, index: Index, listener: socket.socket, loads: Loads 
         loads=loads or Loads.alone(),
         budgets=budgets_of(settings),
     )
-    door = Door(reactor, listener, ConnectionFactory(service), service.loads)
+    door = Door(reactor, listener, behind_proxies(service, ConnectionFactory(service)), service.loads)
     door.open()
 
     def drain() -> None:
@@ -61,3 +64,12 @@ def run(settings: Settings, index: Index, listener: socket.socket, loads: Loads 
     reactor.run(installSignalHandlers=False)  # type: ignore[attr-defined]
     service.access.flush()
     index.close()
+
+
+def behind_proxies(service: Service, factory: Factory) -> Factory:
+    """What listens where proxies pass connections on; the factory itself where none is trusted to."""
+    settings = service.settings
+    proxies = read_networks(settings.ldap_proxies)
+    if not proxies:
+        return factory
+    return ProxiedFactory(service.reactor, factory, proxies, settings.ldap_first_message_s)
