@@ -256,7 +256,6 @@ ATTRIBUTES: Final[tuple[AttributeType, ...]] = (
     _standard(
         "2.5.4.25",
         "internationalISDNNumber",
-        "internationaliSDNNumber",
         rules=Rules(_syntax(36), "numericStringMatch", "numericStringSubstringsMatch"),
     ),
     _standard("2.5.4.26", "registeredAddress", rules=_ADDRESS),

@@ -60,7 +60,7 @@ def class_attributes(identifier: str) -> frozenset[str]:
     found = _CLASSES.get(identifier.lower())
     while found is not None:
         names.update(found.must, found.may)
-        found = _CLASSES.get(found.superior)
+        found = _CLASSES.get(found.superior.lower())
     return frozenset(names)
 
 
