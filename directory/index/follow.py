@@ -30,6 +30,8 @@ from directory.source import RecordSource, Register
 log = logging.getLogger("annuaire.follower")
 
 _READ_BATCH: Final = 5_000  # records read and prepared together
+_WORN_SHARE: Final = 0.1  # of the documents; some forty ordinary nights
+_WORN_FROM: Final = 10_000  # fewer late documents cost nobody anything
 _LISTEN_S: Final = 2.0  # silence after which the register is asked again
 _RETRY_S: Final = (0.2, 0.5, 1.0, 2.0, 5.0)
 
@@ -99,6 +101,8 @@ class Follower:
                     self._apply(environment, source, changes)
         if changes.reset:
             self._rebuild("the register asks for it")
+        elif changed and _worn(environment):
+            self._rebuild("much of it has changed since it was built")
         else:
             store.write_seen(self.path, changes.state.revision)
         return changed
@@ -164,6 +168,14 @@ class Follower:
                 accounts.write(txn, environment.databases[accounts.DATABASE], source.accounts())
             store.write_state(txn, environment, changes.state)
         log.info("followed %s", pairs(revision=changes.state.revision, documents=len(changes.keys)))
+
+
+def _worn(environment: Environment) -> bool:
+    """Whether so many documents are out of order that building anew is worth it: changes leave pages half filled and
+    sets without runs, about as much file as the changed share of it."""
+    with environment.lmdb.begin() as txn:
+        late = len(layout.decode_posting(txn.get(layout.META_LATE, db=environment.databases["meta"])))
+        return bool(late >= _WORN_FROM and late >= _WORN_SHARE * txn.stat(environment.databases["ids"])["entries"])
 
 
 class _Update:

@@ -50,6 +50,21 @@ def _renamed(register: RegisterOfRecords, family: str) -> Practitioner:
     return dataclasses.replace(record, family_name=family)
 
 
+def test_an_index_of_which_a_tenth_is_out_of_order_is_built_anew(
+    tmp_path: Path, register: RegisterOfRecords, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(follow, "_WORN_FROM", 2)
+    follower = Follower(register, tmp_path, MAP)
+    register.commit([_renamed(register, "ABADIE")])
+    follower.step()
+    assert len(_late(tmp_path)) == 1
+    register.commit([person(2, "NOUVEAU", "Jean", "LYON")[0]])
+    follower.step()
+    assert _late(tmp_path) == set()
+    assert verify(register, tmp_path, map_bytes=MAP) == []
+    assert follower.step() is False
+
+
 def test_only_what_changed_gets_a_new_id_and_that_is_late(tmp_path: Path, register: RegisterOfRecords) -> None:
     before = _ids(tmp_path)
     unchanged = [record for key, record in register.records.items() if key != KEY]
