@@ -8,7 +8,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 PIP := .venv/bin/python -m pip --disable-pip-version-check --quiet
 BIN := .venv/bin
 
-.PHONY: demo install dev clients test lint explore volume bench lock docs clean
+.PHONY: demo install dev clients test lint explore fuzz volume bench lock docs clean
 
 demo: install
 	$(BIN)/annuaire demo
@@ -49,6 +49,12 @@ lint: dev
 # Properties, with other examples than those of `make test`: by hand, for as long as one likes.
 explore: dev
 	$(BIN)/python -m pytest --hypothesis-profile=explore tests/directory tests/index tests/ldap_server
+
+# A live server under attack by mutations of the kept corpus (tests/fuzz): no error in its log, no silence, no reply that
+# does not decode, memory flat. A SEED that found something finds it again: `make fuzz SECONDS=60 FUZZ_SEED=1`.
+SECONDS ?= 600
+fuzz: dev
+	$(BIN)/python -m tests.fuzz.live --seconds $(SECONDS) $(if $(FUZZ_SEED),--seed $(FUZZ_SEED))
 
 # Large data and speed: by hand; figures go to docs/benchmarks.md.
 volume: dev

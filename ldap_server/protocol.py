@@ -159,16 +159,22 @@ class Connection(Protocol):
                 self._transport.resumeProducing()
 
     def _accept(self, envelope: Envelope) -> None:
-        """Queue an operation; abandon, cancel and unbind take effect at once, on what waits or is under way."""
+        """Queue an operation; abandon, cancel and unbind take effect at once, on what waits or is under way.
+
+        Raises:
+            Malformed: no client may send this.
+        """
         if envelope.operation == messages.ABANDON_REQUEST:
             self._abandon(int.from_bytes(envelope.data[envelope.start : envelope.end], "big", signed=True))
             return
         if envelope.operation == messages.UNBIND_REQUEST:
             self._close()
             return
+        if envelope.message_id == 0 or envelope.operation not in OPERATIONS:
+            raise Malformed("not a request")
         if envelope.operation == messages.BIND_REQUEST:
             self._drop_all()  # a bind abandons what is outstanding (RFC 4511 section 4.2.1)
-        if envelope.operation == messages.EXTENDED_REQUEST and envelope.message_id:
+        if envelope.operation == messages.EXTENDED_REQUEST:
             request = messages.decode_extended(envelope)
             if request.name == messages.CANCEL:
                 self._cancel(envelope, request.value)
@@ -268,9 +274,7 @@ class Connection(Protocol):
 
     def _begun(self, envelope: Envelope) -> Course:
         self._begun_at = time.monotonic()
-        operation = OPERATIONS.get(envelope.operation)
-        if operation is None or envelope.message_id == 0:
-            raise Malformed("not a request")
+        operation = OPERATIONS[envelope.operation]
         if envelope.controls and unknown_critical(envelope, operation):
             return iter((_NO_SUCH_CONTROL,))
         return operation.carry_out(self._service, self._caller, envelope)

@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 import pytest
 
@@ -50,9 +51,11 @@ class Server:
         return client
 
 
-def serving(data_dir: Path, *, workers: int = 1, before: str = "", **settings: str) -> Iterator[Server]:
+def serving(
+    data_dir: Path, *, workers: int = 1, before: str = "", log: IO[bytes] | None = None, **settings: str
+) -> Iterator[Server]:
     """A server on an index in `data_dir`, of some processes, with settings given by their names; what they do `before`
-    they serve is Python."""
+    they serve is Python. They log to a file, or where the tests' own messages go."""
     environ = {**os.environ, "ANNUAIRE_DATA_DIR": str(data_dir), "ANNUAIRE_LOG_LEVEL": "WARNING"}
     environ |= {f"ANNUAIRE_{name}": value for name, value in settings.items()}
     with socket.socket() as listener:
@@ -62,7 +65,10 @@ def serving(data_dir: Path, *, workers: int = 1, before: str = "", **settings: s
         fds = [listener.fileno(), loads]
         processes = [
             subprocess.Popen(
-                [sys.executable, "-c", before + _SERVE, *map(str, [number, *fds])], pass_fds=fds, env=environ
+                [sys.executable, "-c", before + _SERVE, *map(str, [number, *fds])],
+                pass_fds=fds,
+                env=environ,
+                stderr=log,
             )
             for number in range(workers)
         ]

@@ -58,6 +58,15 @@ def test_an_operation_that_is_unknown_or_finished_cannot_be_cancelled(house: Hou
     assert codes(wire) == {1: 0, 50: messages.NO_SUCH_OPERATION}
 
 
+def test_what_is_no_request_cannot_be_cancelled_and_ends_the_conversation(house: House) -> None:
+    client, wire = house.client()
+    response = messages.result(2, messages.SEARCH_DONE, 0)
+    client.dataReceived(search(1) + response + cancel(2))
+    house.turn()
+    assert codes(wire) == {1: 0, 0: messages.PROTOCOL_ERROR}
+    assert wire.closing
+
+
 def test_it_is_too_late_when_the_answer_is_leaving(house: House) -> None:
     client, wire = house.client(room=5)
     client.dataReceived(search(1))
