@@ -8,7 +8,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 PIP := .venv/bin/python -m pip --disable-pip-version-check --quiet
 BIN := .venv/bin
 
-.PHONY: demo install dev clients test lint explore fuzz volume bench lock docs clean
+.PHONY: demo install dev clients test lint explore fuzz fuzz-decoding volume bench lock docs clean
 
 demo: install
 	$(BIN)/annuaire demo
@@ -55,6 +55,11 @@ explore: dev
 SECONDS ?= 600
 fuzz: dev
 	$(BIN)/python -m tests.fuzz.live --seconds $(SECONDS) $(if $(FUZZ_SEED),--seed $(FUZZ_SEED))
+
+# Decoding alone, by a fuzzer that is led by what the bytes reach.
+fuzz-decoding: dev
+	@$(BIN)/python -c 'import atheris' 2>/dev/null || $(PIP) install --require-hashes --no-deps -r tests/requirements-fuzz.lock
+	$(BIN)/python -m tests.fuzz.guided --seconds $(SECONDS)
 
 # Large data and speed: by hand; figures go to docs/benchmarks.md.
 volume: dev
