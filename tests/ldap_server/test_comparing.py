@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 from ldaptor.protocols import pureldap
 
+from directory.query import Field, Is
+from ldap_server.filters import equality
 from ldap_server.schema import attribute_type
 from tests.ldap_server.conftest import Server
 from tests.ldap_server.people import PEOPLE
@@ -82,3 +84,9 @@ def test_containers_and_the_servers_own_entries_compare_too(
     server: Server, entry: str, attribute: str, value: str, code: int
 ) -> None:
     assert compared(server, entry, attribute, value) == code
+
+
+def test_telephone_numbers_are_matched_as_published() -> None:
+    telephone = attribute_type("telephoneNumber")
+    assert telephone is not None
+    assert equality(telephone, "04 72-00") == Is(Field.TELEPHONE, "04 72-00")

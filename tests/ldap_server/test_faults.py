@@ -314,3 +314,16 @@ def test_a_handler_that_raises_gives_a_reference_and_nothing_else(indexed: Path)
             assert "secret" not in done.text
             assert len(done.text) < 60
             assert talk.ask(lambda number: extended(messages.WHO_AM_I, number))[-1].code == 0  # goes on
+
+
+def test_a_search_past_its_time_limit_says_so(indexed: Path) -> None:
+    before = (
+        "from directory.errors import TimeLimitExceeded\n"
+        "from directory.index.choice import Choice\n"
+        "def late(*_): raise TimeLimitExceeded('the search took longer than its time limit')\n"
+        "Choice.go_on = late\n"
+    )
+    for server in serving(indexed, before=before):
+        with Talk(server) as talk:
+            found, done = talk.search(timeLimit=1)
+    assert (found, done.code) == ([], messages.TIME_LIMIT)
