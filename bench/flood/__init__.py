@@ -1,0 +1,1 @@
+"""A well-behaved client beside hundreds that are not."""
