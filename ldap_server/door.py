@@ -23,12 +23,14 @@ from ldap_server.loads import Loads
 log = logging.getLogger("annuaire.ldap")
 
 _HELD_BACK_S: Final = 0.002
+_AT_ONCE: Final = 32
+"""Connections accepted in a turn of the reactor: with one, who comes behind a crowd would wait for as many turns."""
 _EXHAUSTED_S: Final = 0.1  # when file descriptors or memory are short
 
 
 @implementer(IReadDescriptor)
 class Door:
-    """Accepts connections, one in a turn of the reactor, until it is shut."""
+    """Accepts connections until it is shut."""
 
     def __init__(self, reactor: Any, listener: socket.socket, factory: Factory, loads: Loads) -> None:
         listener.setblocking(False)
@@ -67,20 +69,27 @@ class Door:
             self._pause(_HELD_BACK_S)
             return
         self._held_back = False
+        for _ in range(_AT_ONCE):
+            if not self._accepted() or self._loads.outdone:
+                return
+
+    def _accepted(self) -> bool:
+        """Accept the next connection, if there is one."""
         try:
             client, _ = self._listener.accept()
         except (BlockingIOError, ConnectionAbortedError):
-            return  # another worker was quicker, or the client has gone
+            return False  # another worker was quicker, or the client has gone
         except OSError as error:
             log.warning("cannot accept %s", pairs(error=error.strerror))
             self._pause(_EXHAUSTED_S)
-            return
+            return False
         with client:
             client.setblocking(False)
             # A client that reset its connection while it waited here has no address any more. Were that raised, the
             # reactor would shut this door for good.
             with contextlib.suppress(OSError):
                 self._reactor.adoptStreamConnection(client.fileno(), self._listener.family, self._factory)
+        return True
 
     def _pause(self, seconds: float) -> None:
         self._reactor.removeReader(self)

@@ -32,6 +32,7 @@ from ldap_server.schema import SUBSCHEMA_DN, class_name, described, rule_name
 AND, OR, NOT, EQUAL, SUBSTRINGS, GREATER, LESS, PRESENT, APPROX, EXTENSIBLE = range(0xA0, 0xAA)
 PRESENT = 0x87  # the one primitive choice
 
+_APPROX_WEIGHT: Final = 16  # an approximate match takes as long to look up as many others
 _FALSE: Final = Or(())  # a known attribute that no entry holds
 _ANR: Final = b"anr"
 
@@ -58,10 +59,10 @@ class FilterDecoder:
         """
         if depth > self._max_depth:
             raise QueryTooComplex(f"the filter is nested more than {self._max_depth} levels deep")
-        self._terms += 1
+        tag, start, stop = element(data, at, end)
+        self._terms += _APPROX_WEIGHT if tag == APPROX else 1
         if self._terms > self._max_terms:
             raise QueryTooComplex(f"the filter has more than {self._max_terms} terms")
-        tag, start, stop = element(data, at, end)
         leaf = _LEAVES.get(tag)
         if leaf is not None:
             return leaf(data, start, stop), stop

@@ -37,7 +37,7 @@ def worst_filters(dice: random.Random) -> list[bytes]:
         return "".join(dice.choices(letters, k=count))
 
     wide = "".join(f"(cn=*{some(4)}*)" for _ in range(250))
-    fuzzy = "".join(f"(sn~={some(7)})" for _ in range(60))
+    fuzzy = "".join(f"(sn~={some(7)})" for _ in range(15))
     gaps = "".join(f"(cn=*{some(1)}*{some(1)}*{some(1)}*{some(1)}*)" for _ in range(60))
     texts = [
         f"(|{wide})",

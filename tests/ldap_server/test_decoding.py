@@ -217,3 +217,17 @@ def test_random_large_filters_do_not_blow_the_stack() -> None:
     body = messages.tlv(4, b"") + b"\x0a\x01\x02\x0a\x01\x00\x02\x01\x00\x02\x01\x00\x01\x01\x00" + deep + b"\x30\x00"
     with pytest.raises(QueryTooComplex):
         decode(messages.tlv(0x30, messages.integer(1) + messages.tlv(0x63, body)))
+
+
+def test_approximate_matches_count_for_what_they_cost() -> None:
+    """A filter of little else than `~=` is as long in being looked up as one of many more other terms."""
+
+    def filter_of(count: int) -> bytes:
+        near = bytes.fromhex("a806040273 6e0400".replace(" ", ""))
+        body = near * count
+        return b"\xa1" + bytes((0x82,)) + len(body).to_bytes(2, "big") + body
+
+    decoded, _ = FilterDecoder(20, 256).decode(filter_of(15), 0, len(filter_of(15)))
+    assert isinstance(decoded, Or)
+    with pytest.raises(QueryTooComplex):
+        FilterDecoder(20, 256).decode(filter_of(16), 0, len(filter_of(16)))
