@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from ldaptor.protocols import pureldap
 
-from directory.callers.caller import Caller
+from directory.callers.caller import Caller, CallerClass
 from directory.settings import Settings
 from ldap_server import messages
 from ldap_server.answers import Answer, Course
@@ -314,6 +314,17 @@ def test_reading_stops_while_the_requests_that_wait_are_large() -> None:
     for _ in range(5):
         house.turn()
     assert (wire.done, wire.paused) == ([1, 2, 3], False)
+
+
+@pytest.mark.parametrize("known", [False, True])
+def test_an_account_may_send_larger_messages_than_anybody(house: House, known: bool) -> None:
+    client, wire = house.client()
+    if known:
+        vouched = Caller("192.0.2.1", "192.0.2.1", "clinic", CallerClass.KNOWN)
+        client._finish(messages.open_envelope(BIND, 0), Answer(caller=vouched))
+    client.dataReceived(search(5, "0" * 100_000))
+    assert wire.closing is not known
+    assert (5 in wire.done) is known
 
 
 def test_nothing_more_is_answered_to_a_client_that_does_not_read_until_it_does(house: House) -> None:
