@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from typing import Final, NamedTuple, Protocol
 
 from directory.index.choice import Choice
@@ -58,27 +58,30 @@ class Controlled:
             yield answer
             return
         by = () if isinstance(keys, Trouble) else keys
+        numbers, complete = yield from self._found(snapshot, by)
+        if self._wishes.window is None:
+            answer = self._listed(snapshot, message_id, numbers, complete=complete)
+        elif complete:
+            answer = self._windowed(snapshot, message_id, numbers, by, self._wishes.window)
+        else:
+            yield _no_window(messages.ADMIN_LIMIT, "too many entries match for a window on them")
+            return
+        yield self._with_sort_result(answer, keys)
+
+    def _found(self, snapshot: Snapshot, by: Sequence[Key]) -> Generator[None, None, tuple[Sequence[int], bool]]:
+        """The matches in the order asked for, and whether they are all. Of too many to put in order, these are the best
+        that may be sent."""
         choice = Choice(snapshot, self._query(most=self._terms.sortable if by else self._terms.limit))
         while not choice.go_on(self._terms.turn_s):
             yield None
-        numbers, complete = choice.numbers, choice.complete
-        if not complete:
-            if self._wishes.window is not None:
-                yield _no_window(messages.ADMIN_LIMIT, "too many entries match for a window on them")
-                return
-            # Too many to put in order: the best of them are sent, and these in the order asked for.
-            numbers = numbers[: self._terms.limit]
+        numbers = choice.numbers if choice.complete else choice.numbers[: self._terms.limit]
         if by:
             for turn in ordered(snapshot, numbers, by, self._terms.turn_s):
                 if turn is None:
                     yield None
                 else:
                     numbers = turn
-        if self._wishes.window is not None:
-            answer = self._windowed(snapshot, message_id, numbers, by, self._wishes.window)
-        else:
-            answer = self._listed(snapshot, message_id, numbers, complete=complete)
-        yield self._with_sort_result(answer, keys)
+        return numbers, choice.complete
 
     def _settled(self, snapshot: Snapshot, message_id: bytes, keys: tuple[Key, ...] | Trouble) -> Answer | None:
         """The answer where that needs no search."""
