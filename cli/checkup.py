@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 from directory.errors import DirectoryError
 from directory.index.reader import Index
@@ -14,6 +14,8 @@ from directory.registry.database import open_database
 from directory.registry.runs import list_runs
 from directory.registry.status import counts, state_of
 from directory.settings import Settings
+
+_CERTIFICATE_LEFT: Final = dt.timedelta(days=21)
 
 
 def register_status(settings: Settings) -> dict[str, Any]:
@@ -63,7 +65,23 @@ def index_status(settings: Settings) -> dict[str, Any]:
 
 def checks(settings: Settings) -> Sequence[Check]:
     """Every self-check of this node, the failing ones with a hint for the operator."""
-    return [*registry_checks.run_checks(settings), *_index_checks(settings)]
+    return [*registry_checks.run_checks(settings), *_index_checks(settings), *_tls_checks(settings)]
+
+
+def _tls_checks(settings: Settings) -> list[Check]:
+    """The certificate of LDAP, where there is one: that it serves, and does not end soon."""
+    from ldap_server.tls import Tls, ends_at
+
+    try:
+        tls = Tls.of(settings, None)
+    except DirectoryError as error:
+        return [Check(name="certificate", ok=False, detail=error.message, hint="put it right: docs/tls.md")]
+    if tls is None:
+        return []
+    left = ends_at(settings) - dt.datetime.now(dt.UTC)
+    hint = "put a new one in its place: it is taken over without a restart (docs/tls.md)"
+    detail = f"valid for {left.days} days more" if left > dt.timedelta() else "has ended"
+    return [Check(name="certificate", ok=left > _CERTIFICATE_LEFT, detail=detail, hint=hint)]
 
 
 def _index_checks(settings: Settings) -> list[Check]:

@@ -19,17 +19,25 @@ def register(app: typer.Typer) -> None:
 
 def serve(context: typer.Context) -> None:
     """Serve LDAP and REST from this node's index, and keep the index up to date, until SIGTERM or Ctrl-C."""
-    from cli.supervisor import Supervisor
+    from cli.supervisor import Endpoints, Supervisor
 
     settings: Settings = context.obj
     logs.setup(settings.log_level, file=settings.log_file)
-    Supervisor(settings, ready=lambda endpoints: say(announcement(endpoints.ldap, endpoints.http))).run()
+
+    def ready(served: Endpoints) -> None:
+        say(announcement(served.ldap, served.http, served.ldaps))
+
+    Supervisor(settings, ready=ready).run()
 
 
-def announcement(ldap: tuple[str, int] | None, http: tuple[str, int] | None) -> str:
+def announcement(
+    ldap: tuple[str, int] | None, http: tuple[str, int] | None, ldaps: tuple[str, int] | None = None
+) -> str:
     parts = []
     if ldap:
         parts.append(f"ldap://{ldap[0]}:{ldap[1]}")
+    if ldaps:
+        parts.append(f"ldaps://{ldaps[0]}:{ldaps[1]}")
     if http:
         parts.append(f"http://{http[0]}:{http[1]}/")
     return "serving " + " and ".join(parts or ["nothing: no workers are configured"])

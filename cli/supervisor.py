@@ -24,11 +24,12 @@ from typing import Final
 
 from cli.processes import sole_holder
 from directory import logs, metrics
-from directory.errors import DirectoryError, Unavailable
+from directory.errors import DirectoryError, InvalidInput, Unavailable
 from directory.logs import pairs
 from directory.registry.embedded import Embedded
 from directory.settings import Settings
-from ldap_server import loads
+from ldap_server import loads, tickets
+from ldap_server.tls import Tls
 
 log = logging.getLogger("annuaire.supervisor")
 
@@ -38,6 +39,7 @@ _BACKOFF_S: Final = (0.0, 0.2, 0.5, 1.0, 2.0, 5.0)  # waits before restarts of a
 _STEADY_S: Final = 30.0  # a worker that lived this long is forgiven its earlier deaths
 _TICK_S: Final = 0.05
 _DATABASE_CHECK_S: Final = 1.0
+_TICKET_KEYS_S: Final = 12 * 3600.0  # after which what earlier sessions were sealed with is forgotten
 
 
 @dataclass(slots=True)
@@ -45,7 +47,7 @@ class Worker:
     """One role's place: the process that fills it now, and how often it has died lately."""
 
     role: str
-    socket: socket.socket | None
+    inherited: tuple[int, ...] = ()  # file descriptors: what it listens on, what it shares with the others
     number: int = 0  # among the workers of the role
     process: subprocess.Popen[bytes] | None = None
     started_at: float = 0.0
@@ -59,6 +61,7 @@ class Endpoints:
 
     ldap: tuple[str, int] | None
     http: tuple[str, int] | None
+    ldaps: tuple[str, int] | None = None
 
 
 @dataclass(slots=True)
@@ -71,6 +74,8 @@ class Supervisor:
     _workers: list[Worker] = field(default_factory=list)
     _lifeline: tuple[int, int] = (-1, -1)
     _loads: int = -1
+    _tickets: int = -1
+    _hung_up: threading.Event = field(default_factory=threading.Event)
 
     def run(self) -> None:
         """Serve until told to stop.
@@ -83,6 +88,7 @@ class Supervisor:
             lock = self.settings.data_dir / "serve.lock"
             stack.enter_context(sole_holder(lock, patience_s=_TAKEOVER_S, refusal=refusal))
             ldap = self._listen(stack, self.settings.ldap_port, "ANNUAIRE_LDAP_PORT", self.settings.ldap_workers)
+            ldaps = self._listen_tls(stack)
             http = self._listen(stack, self.settings.http_port, "ANNUAIRE_HTTP_PORT", self.settings.http_workers)
             self._install_signals(stack)
             metrics.begin_anew(self.settings.metrics_path)
@@ -93,13 +99,13 @@ class Supervisor:
             stack.callback(os.close, self._lifeline[1])
             self._loads = loads.shared(max(1, self.settings.ldap_workers))
             stack.callback(os.close, self._loads)
+            self._tickets = tickets.shared()
+            stack.callback(os.close, self._tickets)
             stack.callback(self._stop_workers)
-            self._workers = [Worker("follower", None)]
-            self._workers += [Worker("ldap", ldap, number) for number in range(self.settings.ldap_workers)]
-            self._workers += [Worker("http", http, number) for number in range(self.settings.http_workers)]
+            self._workers = self._places(ldap, ldaps, http)
             database.keep()
             self._keep_workers()
-            self.ready(Endpoints(_address(ldap), _address(http)))
+            self.ready(Endpoints(_address(ldap), _address(http), _address(ldaps)))
             self._supervise(database)
 
     def stop(self, *_: object) -> None:
@@ -110,6 +116,30 @@ class Supervisor:
             return None
         return stack.enter_context(listening_socket(self.settings.bind_address, port, setting))
 
+    def _listen_tls(self, stack: ExitStack) -> socket.socket | None:
+        settings = self.settings
+        if settings.ldap_workers == 0:
+            return None
+        Tls.of(settings, None)  # a certificate that cannot be served with is said now, not by each worker
+        if settings.ldaps_port is None:
+            return None
+        if settings.tls_certificate_file is None:
+            raise InvalidInput("ANNUAIRE_LDAPS_PORT needs a certificate: set ANNUAIRE_TLS_CERTIFICATE_FILE")
+        return self._listen(stack, settings.ldaps_port, "ANNUAIRE_LDAPS_PORT", settings.ldap_workers)
+
+    def _places(
+        self, ldap: socket.socket | None, ldaps: socket.socket | None, http: socket.socket | None
+    ) -> list[Worker]:
+        """A place for each worker."""
+        places = [Worker("follower")]
+        if ldap is not None:
+            secure = (ldaps.fileno(),) if ldaps is not None else ()
+            fds = (ldap.fileno(), self._loads, self._tickets, *secure)
+            places += [Worker("ldap", fds, number) for number in range(self.settings.ldap_workers)]
+        if http is not None:
+            places += [Worker("http", (http.fileno(),), number) for number in range(self.settings.http_workers)]
+        return places
+
     def _install_signals(self, stack: ExitStack) -> None:
         def handler(number: int, _frame: FrameType | None) -> None:
             log.info("stopping %s", pairs(signal=signal.Signals(number).name))
@@ -119,6 +149,9 @@ class Supervisor:
         for number, handle in handlers.items():
             previous = signal.signal(number, handle)
             stack.callback(signal.signal, number, previous)
+        # Certificates are to be read again: that is for the workers to do.
+        previous = signal.signal(signal.SIGHUP, lambda *_: self._hung_up.set())
+        stack.callback(signal.signal, signal.SIGHUP, previous)
 
     def _reopen_logs(self, _number: int, _frame: FrameType | None) -> None:
         """The log file has been moved away: everybody goes on in a new one."""
@@ -129,8 +162,15 @@ class Supervisor:
 
     def _supervise(self, database: _Database) -> None:
         next_check = time.monotonic() + _DATABASE_CHECK_S
+        next_keys = time.monotonic() + _TICKET_KEYS_S
         while not self._stopping.wait(_TICK_S):
             self._keep_workers()
+            if self._hung_up.is_set():
+                self._hung_up.clear()
+                self._tell(signal.SIGHUP)
+            if time.monotonic() >= next_keys:
+                tickets.rotate(self._tickets)
+                next_keys = time.monotonic() + _TICKET_KEYS_S
             if time.monotonic() >= next_check:
                 database.keep()
                 next_check = time.monotonic() + _DATABASE_CHECK_S
@@ -141,6 +181,12 @@ class Supervisor:
                 self._note_death(worker)
             if worker.process is None and time.monotonic() >= worker.not_before:
                 self._start(worker)
+
+    def _tell(self, number: signal.Signals) -> None:
+        """Pass a signal on to the LDAP workers."""
+        for worker in self._workers:
+            if worker.role == "ldap" and worker.process is not None:
+                worker.process.send_signal(number)
 
     def _note_death(self, worker: Worker) -> None:
         assert worker.process is not None
@@ -156,7 +202,7 @@ class Supervisor:
         worker.process = None
 
     def _start(self, worker: Worker) -> None:
-        fds = [self._lifeline[0], *([worker.socket.fileno(), self._loads] if worker.socket else [])]
+        fds = [self._lifeline[0], *worker.inherited]
         command = [sys.executable, "-m", "cli.worker", worker.role, str(worker.number), *map(str, fds)]
         # Its own session: Ctrl-C in the terminal reaches the supervisor only, which then stops workers in order.
         worker.process = subprocess.Popen(command, pass_fds=fds, stdin=subprocess.DEVNULL, start_new_session=True)

@@ -1,4 +1,8 @@
-"""One worker process of `annuaire serve`: `python -m cli.worker ROLE NUMBER LIFELINE_FD [LISTENING_FD LOADS_FD]`."""
+"""One worker process of `annuaire serve`: `python -m cli.worker ROLE NUMBER LIFELINE_FD [LISTENING_FD …]`.
+
+The file descriptors of an LDAP worker: the listening socket, the loads, the keys of tickets, and, where there is one,
+the listening socket of TLS. That of an HTTP worker: the listening socket.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +11,7 @@ import signal
 import socket
 import sys
 import threading
+from collections.abc import Sequence
 
 from cli.processes import end_with_parent
 from directory import logs, metrics
@@ -18,6 +23,7 @@ _BACKGROUND = 10  # niceness of the follower: lookups come first
 
 def main() -> None:
     role, number, lifeline, *inherited = sys.argv[1], *map(int, sys.argv[2:])
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until there is something to read again
     settings = Settings.load()
     logs.setup(settings.log_level, file=settings.log_file)
     signal.signal(signal.SIGUSR1, lambda *_: logs.reopen())
@@ -26,8 +32,7 @@ def main() -> None:
     else:
         metrics.share(settings.metrics_path, f"{role}-{number}")
         end_with_parent(lifeline, lambda: os.kill(os.getpid(), signal.SIGTERM))
-        listening, loads = inherited
-        _serve(role, number, settings, socket.socket(fileno=listening), loads)
+        _serve(role, number, settings, inherited)
 
 
 def _follow(settings: Settings, lifeline: int) -> None:
@@ -45,13 +50,17 @@ def _follow(settings: Settings, lifeline: int) -> None:
     Follower(register, settings.index_path, map_bytes=settings.index_map_bytes).run(stop)
 
 
-def _serve(role: str, number: int, settings: Settings, listener: socket.socket, loads: int) -> None:
+def _serve(role: str, number: int, settings: Settings, inherited: Sequence[int]) -> None:
     index = Index.open(settings.index_path, map_bytes=settings.index_map_bytes)
+    listener = socket.socket(fileno=inherited[0])
     if role == "ldap":
         from ldap_server.loads import Loads
         from ldap_server.service import run as run_ldap
+        from ldap_server.tickets import TicketKeys
 
-        run_ldap(settings, index, listener, Loads(loads, number))
+        loads, keys, *secure = inherited[1:]
+        ldaps = socket.socket(fileno=secure[0]) if secure else None
+        run_ldap(settings, index, listener, Loads(loads, number), ldaps=ldaps, keys=TicketKeys(keys))
     elif role == "http":
         from api.service import run as run_http
 

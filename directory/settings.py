@@ -36,6 +36,9 @@ class Settings(BaseSettings):
 
     bind_address: str = Field("127.0.0.1", description="Address that LDAP and HTTP listen on.")
     ldap_port: int = Field(3890, ge=0, le=65535, description="Port of LDAP; 0 picks a free one.")
+    ldaps_port: int | None = Field(
+        None, ge=0, le=65535, description="Port of LDAP over TLS; 0 picks a free one. Unset: none (StartTLS serves)."
+    )
     http_port: int = Field(8080, ge=0, le=65535, description="Port of REST and the search page; 0 picks a free one.")
     ldap_workers: int = Field(1, ge=0, le=64, description="LDAP worker processes; 0 serves no LDAP.")
     http_workers: int = Field(1, ge=0, le=64, description="HTTP worker processes; 0 serves no HTTP.")
@@ -81,6 +84,26 @@ class Settings(BaseSettings):
     ldap_walk_bytes: int = Field(2**28, ge=2**20, description="Bytes that the LDAP walks of a node may take on disk.")
     ldap_walk_s: float = Field(1800.0, gt=0, description="Seconds after which an LDAP walk cannot go on.")
     ldap_write_stall_s: float = Field(10.0, gt=0, description="Seconds a client may leave an LDAP answer unread.")
+
+    tls_certificate_file: Path | None = Field(
+        None,
+        description="PEM file of the node's certificate and those between it and its authority. Unset: no TLS for LDAP "
+        "(docs/tls.md).",
+    )
+    tls_key_file: Path | None = Field(
+        None, description="PEM file of the certificate's key. Unset: it stands in the certificate's file."
+    )
+    tls_client_ca_file: Path | None = Field(
+        None, description="PEM file of the authorities whose client certificates may bind (SASL EXTERNAL). Unset: none."
+    )
+    tls_crl: Path | None = Field(
+        None,
+        description="Revocation lists of those authorities: a file (PEM or DER), or a folder of `.pem`, `.crl` and "
+        "`.der` files. Unset: none are looked at.",
+    )
+    ldap_plain_passwords: bool | None = Field(
+        None, description="Whether passwords are accepted without TLS. Unset: under the profile `open` only."
+    )
 
     profile: Literal["open", "public"] | None = Field(
         None,
@@ -191,6 +214,11 @@ class Settings(BaseSettings):
     def public(self) -> bool:
         """Whether callers have budgets."""
         return self.profile == "public" if self.profile else not _is_loopback(self.bind_address)
+
+    @property
+    def plain_passwords(self) -> bool:
+        """Whether passwords are accepted without TLS."""
+        return not self.public if self.ldap_plain_passwords is None else self.ldap_plain_passwords
 
     @property
     def index_path(self) -> Path:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from concurrent.futures import Future
+from typing import Any, NamedTuple
 
 from directory.callers.caller import Caller
 from directory.errors import (
@@ -33,11 +34,18 @@ class Answer(NamedTuple):
     """The mailboxes that it tells of, by their numbers in the index: what budgets count."""
     asked: Predicate | None = None
     """The filter that it answers."""
+    secures: bool = False  # what follows is TLS
 
 
-Course = Iterator[Answer | None]
-"""An operation under way: None after each turn that was not enough, then the answer. To close it before its end gives
-the operation up."""
+class Waiting(NamedTuple):
+    """A turn after which nothing can be done until a thread has ended; the client's other operations wait as well."""
+
+    work: Future[Any]
+
+
+Course = Iterator[Answer | Waiting | None]
+"""An operation under way: None after each turn that was not enough, or what it waits for; then the answer. To close it
+before its end gives the operation up."""
 
 
 def refused(code: int, message: str = "", *, matched: str = "") -> Answer:

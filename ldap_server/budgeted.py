@@ -7,7 +7,7 @@ from directory.callers.caller import Caller
 from directory.errors import DirectoryError
 from directory.query import Field, Is, Predicate
 from ldap_server import dit
-from ldap_server.answers import Course, failed
+from ldap_server.answers import Answer, Course, failed
 from ldap_server.dit import Tree
 
 
@@ -32,6 +32,6 @@ def budgeted(budgets: Budgets, caller: Caller, asked: Predicate, course: Course)
         yield failed(error)._replace(asked=asked)
         return
     for answer in course:
-        if answer is not None and answer.documents:
+        if isinstance(answer, Answer) and answer.documents:
             spending.send(answer.documents)
         yield answer

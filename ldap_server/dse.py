@@ -10,13 +10,14 @@ import directory
 from directory.errors import Unavailable
 from directory.index.reader import Index
 from directory.model import Kind
+from directory.settings import Settings
 from ldap_server import controls, dit, messages
 from ldap_server.dit import Container, Name, Tree
 from ldap_server.entries import Selection, framed
 from ldap_server.messages import Search
 from ldap_server.schema import OPERATIONAL, SCHEMA_CHANGED, SUBSCHEMA_DN, subschema_attributes
 
-SUPPORTED_EXTENSIONS: Final = (messages.CANCEL, messages.WHO_AM_I)
+SUPPORTED_EXTENSIONS: Final = (messages.CANCEL, messages.WHO_AM_I)  # and StartTLS where there is a certificate
 SUPPORTED_FEATURES: Final = (
     "1.3.6.1.4.1.4203.1.5.1",  # all operational attributes (RFC 3673)
     "1.3.6.1.4.1.4203.1.5.2",  # attributes of an object class (RFC 4529)
@@ -44,8 +45,9 @@ class OwnEntry:
 class OwnEntries:
     """All of them, by their names."""
 
-    def __init__(self, tree: Tree, index: Index) -> None:
+    def __init__(self, tree: Tree, index: Index, settings: Settings) -> None:
         self._tree = tree
+        self._security = _security(settings)
         self._index = index
 
     def entry(self, name: Name) -> OwnEntry | None:
@@ -70,7 +72,7 @@ class OwnEntries:
                 "objectClass": ["top"],
                 "namingContexts": [self._tree.suffix],
                 "supportedControl": list(controls.SUPPORTED),
-                "supportedExtension": list(SUPPORTED_EXTENSIONS),
+                **self._security,
                 "supportedFeatures": list(SUPPORTED_FEATURES),
                 "supportedLDAPVersion": ["2", "3"],
                 "vendorName": ["annuaire"],
@@ -111,6 +113,17 @@ class OwnEntries:
         except Unavailable:
             pass  # the tree is there before the first index is
         return OwnEntry(container.dn, attributes)
+
+
+def _security(settings: Settings) -> dict[str, list[str]]:
+    """What the root DSE says of extensions and authentication; without a certificate nothing is said of TLS."""
+    if settings.tls_certificate_file is None:
+        return {"supportedExtension": list(SUPPORTED_EXTENSIONS)}
+    mechanisms = ["PLAIN"] if settings.tls_client_ca_file is None else ["EXTERNAL", "PLAIN"]
+    return {
+        "supportedExtension": [*SUPPORTED_EXTENSIONS, messages.START_TLS],
+        "supportedSASLMechanisms": mechanisms,
+    }
 
 
 def _computed(dn: str, structural: str, *, has_subordinates: bool) -> dict[str, list[str]]:

@@ -6,19 +6,24 @@ What each operation does stands in a module of its own (`operations`).
 from __future__ import annotations
 
 import logging
+import socket
 import time
 from collections import deque
+from dataclasses import replace
 from typing import Any, Final
 
 from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.python.failure import Failure
 
+from directory.callers.caller import Caller
 from directory.callers.trace import Done
 from directory.errors import QueryTooComplex
 from directory.logs import pairs, reference
 from ldap_server import messages
-from ldap_server.answers import Answer, Course, failed, refused
+from ldap_server.answers import Answer, Course, Waiting, failed, refused
 from ldap_server.ber import Framer, Malformed, TooLarge
+from ldap_server.channel import Broken, Channel
+from ldap_server.extended import starts_tls
 from ldap_server.limits import Limits
 from ldap_server.messages import Envelope
 from ldap_server.operations import OPERATIONS, cancelable, unknown_critical
@@ -28,6 +33,9 @@ from ldap_server.turns import Share
 
 log = logging.getLogger("annuaire.ldap")
 
+_OUTSTANDING: Final = refused(messages.OPERATIONS_ERROR, "other operations are outstanding")
+_QUICK_ACK: Final[int | None] = getattr(socket, "TCP_QUICKACK", None)
+_VOUCHED_S: Final = 0.1  # for how long an account that was good is taken to be so
 _NO_SUCH_CONTROL: Final = refused(messages.UNAVAILABLE_CRITICAL_EXTENSION, "a critical control is not supported here")
 
 
@@ -36,11 +44,12 @@ class ConnectionFactory(Factory):
 
     noisy = False
 
-    def __init__(self, service: Service) -> None:
+    def __init__(self, service: Service, *, tls: bool = False) -> None:
         self._service = service
+        self._tls = tls
 
     def buildProtocol(self, addr: Any) -> Protocol:  # noqa: N802 - Twisted's name
-        return Connection(self._service, str(getattr(addr, "host", "?")))
+        return Connection(self._service, str(getattr(addr, "host", "?")), tls=self._tls)
 
 
 class Connection(Protocol):
@@ -50,7 +59,7 @@ class Connection(Protocol):
     a client that sends many at once, or a costly one, does not keep the others waiting.
     """
 
-    def __init__(self, service: Service, address: str) -> None:
+    def __init__(self, service: Service, address: str, *, tls: bool = False) -> None:
         self._service = service
         self._settings = service.settings
         self._caller = service.caller(address)
@@ -62,6 +71,9 @@ class Connection(Protocol):
         self._framer = Framer(self._limits.message_bytes)
         self._queue: deque[Envelope] = deque()
         self._course: tuple[Envelope, Course] | None = None  # an operation that takes several turns
+        self._thread_works = False  # for the operation under way: it is waited for
+        self._channel: Channel | None = service.tls.channel() if tls and service.tls is not None else None
+        self._vouched_at = 0.0  # when the account was last seen to be good
         self._outlet: Outlet | None = None
         self._begun_at = 0.0  # when the operation under way began
         self._queued_bytes = 0
@@ -71,6 +83,7 @@ class Connection(Protocol):
         self._closing_since: float | None = None
         self._heard_at = 0.0  # when bytes last came
         self._message_since: float | None = None  # since when a complete message has been waited for
+        self._heard_in_the_clear = False  # before TLS was asked for
 
     # -- Twisted -----------------------------------------------------------------------------------------------------
 
@@ -88,6 +101,10 @@ class Connection(Protocol):
         if self._closing_since is not None or self._doom is not None:
             return
         self._heard_at = time.monotonic()
+        if self._channel is not None:
+            data = self._unsealed(self._channel, data)
+            if not data:
+                return
         self._take(data)
         if self._busy:
             self._wants_turn()
@@ -100,6 +117,48 @@ class Connection(Protocol):
     @property
     def _limits(self) -> Limits:
         return self._service.limits[self._caller.caller_class]
+
+    # -- TLS ---------------------------------------------------------------------------------------------------------
+
+    def _unsealed(self, channel: Channel, data: bytes) -> bytes:
+        """What came, in the clear; what the session itself has to say leaves at once."""
+        fresh = not channel.established
+        try:
+            found = channel.receive(data)
+        except Broken as error:
+            log.debug("no TLS session %s", pairs(client=self._caller.address, reason=error))
+            self._emit(channel.pending())
+            self._close()
+            return b""
+        pending = channel.pending()
+        self._emit(pending)
+        if fresh and channel.established:
+            if not pending:
+                self._acknowledge()
+            self._caller = replace(self._caller, encrypted=True, certificate=channel.certificate)
+            if self._heard_in_the_clear:
+                self._message_since = None
+        if channel.ended and self._closing_since is None:
+            self._close()
+        return found if self._closing_since is None else b""
+
+    def _acknowledge(self) -> None:
+        """A TLS 1.2 handshake that resumes a session ends with the client's word. Its request follows in a segment of
+        its own, which its system may hold back until that word is acknowledged: 40 ms where nothing is sent back."""
+        if _QUICK_ACK is not None:
+            self._transport.getHandle().setsockopt(socket.IPPROTO_TCP, _QUICK_ACK, 1)
+
+    def _secure(self, envelope: Envelope, answer: Answer) -> None:
+        """Go on in TLS. What the client has sent already was sent in the clear, by whomever: it must not pass for what
+        the session protects (CVE-2011-0411 and its kind)."""
+        assert self._service.tls is not None
+        if self._queue or self._framer.partial or self._framer.more or self._doom is not None:
+            self._disconnect(messages.PROTOCOL_ERROR, "nothing may be sent between StartTLS and its answer")
+            return
+        self._answer(envelope, answer)
+        self._channel = self._service.tls.channel()
+        self._heard_in_the_clear = True
+        self._message_since = time.monotonic()
 
     @property
     def _transport(self) -> Any:
@@ -123,6 +182,8 @@ class Connection(Protocol):
                 self._disconnect(messages.UNAVAILABLE, "a first bind or search was too long in coming")
         elif now - self._heard_at > settings.ldap_idle_s and not self._busy:
             self._disconnect(messages.UNAVAILABLE, "idle for too long")
+        else:
+            self._vouched(now)
 
     @property
     def _busy(self) -> bool:
@@ -172,8 +233,11 @@ class Connection(Protocol):
             return
         if envelope.message_id == 0 or envelope.operation not in OPERATIONS:
             raise Malformed("not a request")
+        if envelope.operation == messages.EXTENDED_REQUEST and self._busy and starts_tls(envelope):
+            self._answer(envelope, _OUTSTANDING)  # RFC 4511 section 4.14.1
+            return
         if envelope.operation == messages.BIND_REQUEST:
-            self._drop_all()  # a bind abandons what is outstanding (RFC 4511 section 4.2.1)
+            self._abandon_all()
         if envelope.operation == messages.EXTENDED_REQUEST:
             request = messages.decode_extended(envelope)
             if request.name == messages.CANCEL:
@@ -222,10 +286,18 @@ class Connection(Protocol):
             self._answer(outstanding, refused(messages.CANCELED))
             self._answer(envelope, Answer())
 
+    def _abandon_all(self) -> None:
+        """A bind abandons what is outstanding (RFC 4511 section 4.2.1), other binds excepted."""
+        if self._course is not None and cancelable(self._course[0]):
+            self._course = None
+        self._queue = deque(envelope for envelope in self._queue if not cancelable(envelope))
+        self._queued_bytes = sum(len(envelope.data) for envelope in self._queue)
+
     def _drop_all(self) -> None:
         self._queue.clear()
         self._queued_bytes = 0
         self._course = None
+        self._thread_works = False
 
     def _wants_turn(self) -> None:
         self._service.turns.wanted(self)
@@ -257,8 +329,11 @@ class Connection(Protocol):
             self._regulate()
 
     def _blocked(self) -> bool:
-        """Whether nothing more may be answered: the conversation ends, or the client does not read."""
-        return self._closing_since is not None or self._outlet is None or self._outlet.backlog_since is not None
+        """Whether nothing more may be answered: the conversation ends, the client does not read, or a bind is being
+        looked into."""
+        if self._closing_since is not None or self._thread_works:
+            return True
+        return self._outlet is None or self._outlet.backlog_since is not None
 
     def _guarded(self, envelope: Envelope, course: Course | None = None) -> None:
         try:
@@ -275,17 +350,49 @@ class Connection(Protocol):
     def _begun(self, envelope: Envelope) -> Course:
         self._begun_at = time.monotonic()
         operation = OPERATIONS[envelope.operation]
+        if self._caller.proof is not None and not self._vouched(self._begun_at):
+            return iter(())
         if envelope.controls and unknown_critical(envelope, operation):
             return iter((_NO_SUCH_CONTROL,))
         return operation.carry_out(self._service, self._caller, envelope)
 
     def _go_on(self, envelope: Envelope, course: Course) -> None:
         """One turn of an operation."""
-        answer = next(course)
-        if answer is None:
-            self._course = envelope, course
-        else:
+        answer = next(course, None)
+        if self._closing_since is not None:
+            return
+        if isinstance(answer, Answer):
             self._finish(envelope, answer)
+            return
+        self._course = envelope, course
+        if isinstance(answer, Waiting):
+            self._thread_works = True
+            answer.work.add_done_callback(lambda _: self._service.reactor.callFromThread(self._woken, course))
+
+    def _woken(self, course: Course) -> None:
+        """A thread has ended that an operation waits for, unless that has been given up meanwhile."""
+        if self._course is not None and self._course[1] is course:
+            self._thread_works = False
+            self._wants_turn()
+
+    def _vouched(self, now: float) -> bool:
+        """Whether the account that is bound, if any, is still good; ends the conversation when it is not (RFC 4511
+        section 4.4.1: a security association has failed)."""
+        if self._caller.proof is None or now - self._vouched_at < _VOUCHED_S:
+            return True
+        caller = self._service.vouched(self._caller)
+        if caller is None:
+            self._caller = self._caller.anonymous()
+            self._disconnect(messages.STRONGER_AUTH_REQUIRED, "the account bound here is not valid any more")
+            return False
+        self._know(caller)
+        self._vouched_at = now
+        return True
+
+    def _know(self, caller: Caller) -> None:
+        """Somebody asks from now on, within the limits of their class."""
+        self._caller = caller
+        self._framer.limit = self._limits.message_bytes
 
     # -- answers -----------------------------------------------------------------------------------------------------
 
@@ -293,20 +400,33 @@ class Connection(Protocol):
         """Answer the operation whose turn it was."""
         self._course = None
         self._answered = envelope.message_id
-        self._answer(envelope, answer)
+        if envelope.operation == messages.BIND_REQUEST:
+            # A bind that came to nothing at all makes the client anonymous like any other that fails.
+            answer = answer._replace(caller=answer.caller or self._caller.anonymous())
+            self._vouched_at = time.monotonic()
+        if answer.secures:
+            self._secure(envelope, answer)
+        else:
+            self._answer(envelope, answer)
 
     def _answer(self, envelope: Envelope, answer: Answer) -> None:
         operation = OPERATIONS[envelope.operation]
         if self.unproven_since is not None and _proves(envelope.operation, answer.code):
             self.unproven_since = None
         if answer.caller is not None:
-            self._caller = answer.caller
-            self._framer.limit = self._limits.message_bytes
+            self._know(answer.caller)
         self._send(b"".join((*answer.entries, _result(envelope.message_id, operation.response, answer))))
         self._note(operation.name, answer)
 
     def _send(self, data: bytes) -> None:
-        if self._outlet is not None:
+        if self._channel is None:
+            self._emit(data)
+        elif self._channel.established:
+            self._emit(self._channel.seal(data))
+
+    def _emit(self, data: bytes) -> None:
+        """What leaves for the client as it is."""
+        if data and self._outlet is not None:
             self._outlet.send(data)
 
     def _note(self, operation: str, answer: Answer) -> None:
@@ -331,6 +451,8 @@ class Connection(Protocol):
     def _close(self) -> None:
         self._closing_since = time.monotonic()
         self._drop_all()
+        if self._channel is not None:
+            self._emit(self._channel.close())
         self._transport.loseConnection()
 
     def _abort(self) -> None:

@@ -40,7 +40,7 @@ class Searcher:
         self._limits = limits_by_class(settings)
         self._time_limit_s = settings.ldap_time_limit_s
         self.tree = Tree(settings.ldap_base_dn)
-        self.own = OwnEntries(self.tree, index)
+        self.own = OwnEntries(self.tree, index, settings)
         self.walks = Walks(
             settings.data_dir / "walks",
             Bounds(settings.ldap_walks, settings.ldap_walks_per_client, settings.ldap_walk_bytes, settings.ldap_walk_s),

@@ -19,15 +19,30 @@ from ldap_server.loads import Loads
 from ldap_server.protocol import ConnectionFactory
 from ldap_server.proxy import ProxiedFactory
 from ldap_server.sharing import Service
+from ldap_server.tickets import TicketKeys
+from ldap_server.tls import Tls
 
 log = logging.getLogger("annuaire.ldap")
 
 _DRAIN_S = 5.0
 
 
-def run(settings: Settings, index: Index, listener: socket.socket, loads: Loads | None = None) -> None:
-    """Serve until SIGTERM; then accept no more, finish what is under way, and return. `loads` is shared with the other
-    workers that accept from the same socket."""
+def run(
+    settings: Settings,
+    index: Index,
+    listener: socket.socket,
+    loads: Loads | None = None,
+    *,
+    ldaps: socket.socket | None = None,
+    keys: TicketKeys | None = None,
+) -> None:
+    """Serve until SIGTERM; then accept no more, finish what is under way, and return. SIGHUP reads certificates again.
+
+    `loads` and `keys` are shared with the other workers that accept from the same sockets; `ldaps` is that of TLS.
+
+    Raises:
+        InvalidInput: the certificate that is configured cannot be served with.
+    """
     reactor: object = twisted_reactor
     service = Service(
         settings=settings,
@@ -35,13 +50,19 @@ def run(settings: Settings, index: Index, listener: socket.socket, loads: Loads 
         reactor=reactor,
         loads=loads or Loads.alone(),
         budgets=budgets_of(settings),
+        tls=Tls.of(settings, keys),
     )
-    door = Door(reactor, listener, behind_proxies(service, ConnectionFactory(service)), service.loads)
-    door.open()
+    doors = [Door(reactor, listener, behind_proxies(service, ConnectionFactory(service)), service.loads)]
+    if ldaps is not None and service.tls is not None:
+        secure = behind_proxies(service, ConnectionFactory(service, tls=True))
+        doors.append(Door(reactor, ldaps, secure, service.loads))
+    for door in doors:
+        door.open()
 
     def drain() -> None:
         service.stopping = True
-        door.shut()
+        for door in doors:
+            door.shut()
         for connection in list(service.connections):
             connection.drain()
         wait(int(_DRAIN_S / 0.05))
@@ -55,14 +76,19 @@ def run(settings: Settings, index: Index, listener: socket.socket, loads: Loads 
     def on_signal(*_: object) -> None:
         reactor.callFromThread(drain)  # type: ignore[attr-defined]
 
+    def on_hangup(*_: object) -> None:
+        reactor.callFromThread(service.read_certificates)  # type: ignore[attr-defined]
+
     service.sweep()
     # What is there now stays: looking through it for garbage again and again would hold answers up.
     gc.collect()
     gc.freeze()
     signal.signal(signal.SIGTERM, on_signal)
+    signal.signal(signal.SIGHUP, on_hangup)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     reactor.run(installSignalHandlers=False)  # type: ignore[attr-defined]
     service.access.flush()
+    service.passwords.close()
     index.close()
 
 

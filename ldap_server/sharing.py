@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
+from directory.accounts import still
 from directory.callers.caller import Caller, CallerClass
 from directory.callers.networks import Networks, read_allowances
 from directory.callers.trace import Done, Trace
+from directory.errors import Unavailable
 from directory.index.reader import Index
 from directory.settings import Settings
+from directory.verification import Passwords
 from ldap_server.access import AccessLog
 from ldap_server.limits import Limits, limits_by_class
 from ldap_server.loads import Loads
 from ldap_server.metrics import Metrics
 from ldap_server.searching import Searcher
+from ldap_server.tls import Tls
 from ldap_server.turns import Turns
 
 if TYPE_CHECKING:
@@ -36,6 +41,7 @@ class Service:
     loads: Loads = field(default_factory=Loads.alone)
     budgets: Budgets | None = None
     """None where callers have none (profile `open`)."""
+    tls: Tls | None = None
     trace: Trace | None = None
     """Told of every operation that was answered, for a journal."""
     access: AccessLog = field(default_factory=AccessLog)
@@ -44,6 +50,7 @@ class Service:
     networks: Networks = field(init=False)
     limits: Mapping[CallerClass, Limits] = field(init=False)
     searcher: Searcher = field(init=False)
+    passwords: Passwords = field(init=False)
     connections: set[Connection] = field(default_factory=set)
     stopping: bool = False
 
@@ -52,6 +59,23 @@ class Service:
         self.networks = Networks(read_allowances(self.settings.network_entries_per_day))
         self.limits = limits_by_class(self.settings)
         self.searcher = Searcher(self.settings, self.index)
+        self.passwords = Passwords(self.settings, self.index)
+
+    def read_certificates(self) -> None:
+        """Read them again, whether they look changed or not."""
+        if self.tls is not None:
+            self.tls.refresh(whatever=True)
+
+    def vouched(self, caller: Caller) -> Caller | None:
+        """The caller as its account is now; None when that is good no more."""
+        if caller.proof is None:
+            return caller
+        try:
+            with self.index.read() as snapshot:
+                found = still(snapshot.accounts, caller.proof, dt.datetime.now(dt.UTC))
+        except Unavailable:
+            return caller  # an index that is being replaced says nothing about anybody
+        return caller.proved(found) if found is not None else None
 
     def caller(self, address: str) -> Caller:
         """Who is at an address, when nothing else is known of them."""
@@ -97,4 +121,6 @@ class Service:
         self.turns.forget()
         self.access.flush()
         self.metrics.publish(len(self.connections))
+        if self.tls is not None:
+            self.tls.refresh()
         self.reactor.callLater(_SWEEP_S, self.sweep)

@@ -100,6 +100,8 @@ EXPECTED_SKIPS = (
     "the client scripts (../shared/clients) are not here",
     "python-ldap is not installed",
     "ldapsearch (ldap-utils) is not installed",
+    "gnutls-cli is not installed",
+    "openssl is not installed",
     "Postfix is not unpacked here",
     "Exim is not unpacked here",
     "this machine has no IPv6 loopback",

@@ -19,6 +19,14 @@ if ! command -v ldapsearch >/dev/null 2>&1 || ! [ -e /usr/include/ldap.h ] || ! 
     fi
 fi
 
+if ! command -v gnutls-cli >/dev/null 2>&1 || ! command -v openssl >/dev/null 2>&1; then
+    if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
+        echo "Installing the TLS clients of GnuTLS and OpenSSL …"
+        DEBIAN_FRONTEND=noninteractive apt-get install -y -qq gnutls-bin openssl >/dev/null 2>&1 ||
+            echo "gnutls-cli or openssl could not be installed; tests that use them will be skipped"
+    fi
+fi
+
 if ! .venv/bin/python -c 'import ldap' >/dev/null 2>&1; then
     .venv/bin/python -m pip --disable-pip-version-check install --quiet --require-hashes --no-deps \
         --no-build-isolation -r tests/requirements-clients.lock ||

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass, replace
-from typing import Self
+from typing import TYPE_CHECKING, Self
+
+if TYPE_CHECKING:
+    from directory.accounts import Identity
 
 
 class CallerClass(enum.StrEnum):
@@ -25,6 +28,11 @@ class Caller:
     identity: str = ""
     """Its authorization identity, as "Who am I?" tells it (RFC 4513 section 5.2.1.8); empty when anonymous."""
     caller_class: CallerClass = CallerClass.ANONYMOUS
+    proof: Identity | None = None
+    """The account that vouches for it, and the credential by which."""
+    encrypted: bool = False
+    certificate: bytes | None = None
+    """The client certificate of its TLS session, whose chain has been verified."""
 
     @property
     def known(self) -> bool:
@@ -37,4 +45,9 @@ class Caller:
 
     def anonymous(self) -> Self:
         """The same client when nobody vouches for it."""
-        return replace(self, identity="", caller_class=CallerClass.ANONYMOUS)
+        return replace(self, identity="", caller_class=CallerClass.ANONYMOUS, proof=None)
+
+    def proved(self, identity: Identity) -> Self:
+        """The same client with an account that vouches for it; its identity is the same by LDAP and REST."""
+        account = identity.account
+        return replace(self, identity=f"u:{account.name}", caller_class=account.caller_class, proof=identity)

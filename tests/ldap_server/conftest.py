@@ -16,6 +16,7 @@ from typing import IO
 import pytest
 
 from directory.index.build import build_index
+from ldap_server import tickets
 from ldap_server.loads import shared
 from tests.index.register_of_records import RegisterOfRecords
 from tests.ldap_server.people import HOLDERS, PEOPLE
@@ -27,10 +28,12 @@ from directory.index.reader import Index
 from directory.settings import Settings
 from ldap_server.loads import Loads
 from ldap_server.service import run
+from ldap_server.tickets import TicketKeys
 settings = Settings.load()
-number, listening, loads = map(int, sys.argv[1:])
+number, listening, loads, keys, secure = map(int, sys.argv[1:])
 index = Index.open(settings.index_path, map_bytes=2**28)
-run(settings, index, socket.socket(fileno=listening), Loads(loads, number))
+plain, ldaps = socket.socket(fileno=listening), socket.socket(fileno=secure)
+run(settings, index, plain, Loads(loads, number), ldaps=ldaps, keys=TicketKeys(keys))
 """
 
 
@@ -40,6 +43,8 @@ class Server:
     port: int
     pids: tuple[int, ...]
     loads: int  # the file descriptor of the memory that the workers share
+    tickets: int  # that of the keys of their session tickets
+    ldaps_port: int  # served where a certificate is among the settings
 
     @property
     def url(self) -> str:
@@ -58,11 +63,12 @@ def serving(
     they serve is Python. They log to a file, or where the tests' own messages go."""
     environ = {**os.environ, "ANNUAIRE_DATA_DIR": str(data_dir), "ANNUAIRE_LOG_LEVEL": "WARNING"}
     environ |= {f"ANNUAIRE_{name}": value for name, value in settings.items()}
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        listener.listen(512)
-        loads = shared(workers)
-        fds = [listener.fileno(), loads]
+    with socket.socket() as listener, socket.socket() as secure:
+        for one in (listener, secure):
+            one.bind(("127.0.0.1", 0))
+            one.listen(512)
+        loads, keys = shared(workers), tickets.shared()
+        fds = [listener.fileno(), loads, keys, secure.fileno()]
         processes = [
             subprocess.Popen(
                 [sys.executable, "-c", before + _SERVE, *map(str, [number, *fds])],
@@ -73,7 +79,8 @@ def serving(
             for number in range(workers)
         ]
         host, port = listener.getsockname()
-    server = Server(host, port, tuple(process.pid for process in processes), loads)
+        ldaps_port = secure.getsockname()[1]
+    server = Server(host, port, tuple(process.pid for process in processes), loads, keys, ldaps_port)
     try:
         assert bound(server)
         yield server
@@ -87,6 +94,7 @@ def serving(
             process.kill()
             process.wait()
         os.close(loads)
+        os.close(keys)
 
 
 def bound(server: Server) -> bytes:

@@ -150,7 +150,7 @@ def answer(service: Service, caller: Caller, filter_: str, base: str = BASE, sco
     )
     envelope = messages.open_envelope(bytes(wire.toWire()), 10)
     course = OPERATIONS[envelope.operation].carry_out(service, caller, envelope)
-    return next(turn for turn in course if turn is not None)
+    return next(turn for turn in course if isinstance(turn, Answer))
 
 
 GATEWAY = Caller("192.0.2.9", "192.0.2.9", "gateway", CallerClass.GATEWAY)

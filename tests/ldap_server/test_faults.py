@@ -274,7 +274,12 @@ def cuts_of(size: int) -> list[int]:
 
 @pytest.fixture(scope="module")
 def roomy(indexed: Path) -> Iterator[Server]:
-    yield from serving(indexed, LDAP_CONNECTIONS_PER_ADDRESS="2000")
+    yield from serving(
+        indexed,
+        LDAP_CONNECTIONS_PER_ADDRESS="2000",
+        PASSWORD_FAILURES_PER_ACCOUNT="2000",
+        PASSWORD_FAILURES_PER_ADDRESS="2000",
+    )
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
