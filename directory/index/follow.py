@@ -6,7 +6,7 @@ import dataclasses
 import logging
 import threading
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -193,44 +193,57 @@ class _Update:
     def replace(self, kind: Kind, key: str, prepared: Prepared | None) -> None:
         """Store a record's new document, or drop the document of one that is gone."""
         record_key = layout.record_key(kind, key)
-        found = self._get("ids", record_key)
-        if found is not None:
-            if prepared is not None and self._holds(found, prepared):
-                return  # a dependant that shows nothing of the change
-            self._forget(kind, layout.id_of(found))
-            self._txn.delete(record_key, db=self._databases["ids"])
+        id_key = self._get("ids", record_key)
+        if id_key is None:
+            if prepared is not None:
+                self._enlist(record_key, prepared)
+            return
+        record = self._get("values", id_key)
+        assert record is not None
+        if prepared is not None and prepared.order == layout.static_order(record):
+            self._renew(id_key, record, prepared)
+            return
+        self._forget(kind, id_key, record)
+        self._txn.delete(record_key, db=self._databases["ids"])
         if prepared is not None:
-            self._store(record_key, prepared)
+            self._enlist(record_key, prepared)
 
-    def _holds(self, id_key: bytes, prepared: Prepared) -> bool:
-        return (
-            self._get("values", id_key) == prepared.record
-            and self._get("documents", id_key) == prepared.json
-            and (self._get("entries", id_key) or b"") == prepared.entry
-        )
+    def _renew(self, id_key: bytes, record: bytes, prepared: Prepared) -> None:
+        """A document that stands where it stood keeps its id: only the sets that it enters or leaves are written."""
+        if record != prepared.record:
+            before = all_keys(prepared.kind, layout.decode_values(record))
+            after = all_keys(prepared.kind, prepared.values)
+            self._note(self._remove, before - after, layout.id_of(id_key))
+            self._note(self._add, after - before, layout.id_of(id_key))
+        self._store(id_key, prepared)
 
-    def _store(self, record_key: bytes, prepared: Prepared) -> None:
+    def _enlist(self, record_key: bytes, prepared: Prepared) -> None:
+        """A new document, or one that stands somewhere else now: a new id, out of order."""
         number = self._next_id
         self._next_id += 1
-        key = layout.id_key(number)
-        self._put("values", key, prepared.record)
-        self._put("documents", key, prepared.json)
-        if prepared.entry:
-            self._put("entries", key, prepared.entry)
-        self._put("ids", record_key, key)
+        id_key = layout.id_key(number)
+        self._store(id_key, prepared)
+        self._put("ids", record_key, id_key)
         self._late.add(number)
-        for posting in all_keys(prepared.kind, prepared.values):
-            self._add[posting].append(number)
+        self._note(self._add, all_keys(prepared.kind, prepared.values), number)
 
-    def _forget(self, kind: Kind, number: int) -> None:
-        key = layout.id_key(number)
-        record = self._get("values", key)
-        assert record is not None
-        for posting in all_keys(kind, layout.decode_values(record)):
-            self._remove[posting].append(number)
+    def _store(self, id_key: bytes, prepared: Prepared) -> None:
+        bodies = zip(BODIES, (prepared.record, prepared.json, prepared.entry), strict=True)
+        for database, body in bodies:
+            if body and body != self._get(database, id_key):  # a dependant may show nothing of the change
+                self._put(database, id_key, body)
+
+    def _forget(self, kind: Kind, id_key: bytes, record: bytes) -> None:
+        number = layout.id_of(id_key)
+        self._note(self._remove, all_keys(kind, layout.decode_values(record)), number)
         for database in BODIES:
-            self._txn.delete(key, db=self._databases[database])
+            self._txn.delete(id_key, db=self._databases[database])
         self._late.discard(number)
+
+    @staticmethod
+    def _note(changes: dict[PostingKey, list[int]], postings: Iterable[PostingKey], number: int) -> None:
+        for posting in postings:
+            changes[posting].append(number)
 
     def write(self) -> None:
         words: set[str] = set()  # that appeared or vanished in some class

@@ -2,9 +2,9 @@
 
 An index is a folder `build-<n>/` with one LMDB environment, and a link `current` to the one being served: a rebuild is
 made beside and swapped in by renaming the link. Ids are dense 32-bit numbers, handed out at a full build in the
-documents' static order (mailboxes first: they are reachable); a changed document gets a new id at the end and is
-listed in `late`, so that "the first hundred in order" is: the first hundred of the rest in id order, merged by order
-key with the few late ones.
+documents' static order (mailboxes first: they are reachable). A document keeps its id for as long as it stands where it
+stood in that order; a new one, or one that has moved, gets a new id at the end and is listed in `late`, so that "the
+first hundred in order" is: the first hundred of the rest in id order, merged by order key with the few late ones.
 
 | Database     | Key                                | Value                                                       |
 |--------------|------------------------------------|-------------------------------------------------------------|

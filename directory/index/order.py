@@ -54,8 +54,8 @@ def _merged(early: BitMap, late: BitMap, lateness: Lateness) -> Iterator[int]:
 
 
 class Lateness:
-    """Where the late documents of one revision stand. A changed document gets a new id: what is known of an id stays
-    true, and is kept from one revision to the next."""
+    """Where the late documents of one revision stand. A document that moves gets a new id: what is known of an id's
+    place stays true, and is kept from one revision to the next."""
 
     def __init__(self, snapshot: Snapshot, keys: dict[int, bytes], places: dict[int, int]) -> None:
         self._snapshot = snapshot

@@ -66,6 +66,7 @@ def open_environment(folder: Path, map_bytes: int, *, write: bool = False, fresh
         readonly=not write,
         readahead=False,
         sync=not fresh,
+        metasync=False,  # a machine that crashes may lose the last revision, whole: the follower applies it again
         max_spare_txns=8,  # ended read transactions are kept for the next answers
     )
     # Slots of readers that were killed would keep old pages from being reused.

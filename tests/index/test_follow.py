@@ -65,7 +65,9 @@ def test_an_index_of_which_a_tenth_is_out_of_order_is_built_anew(
     assert follower.step() is False
 
 
-def test_only_what_changed_gets_a_new_id_and_that_is_late(tmp_path: Path, register: RegisterOfRecords) -> None:
+def test_only_who_stands_elsewhere_now_gets_a_new_id_and_that_is_late(
+    tmp_path: Path, register: RegisterOfRecords
+) -> None:
     before = _ids(tmp_path)
     unchanged = [record for key, record in register.records.items() if key != KEY]
     register.commit([_renamed(register, "ABADIE"), *unchanged])
@@ -197,6 +199,7 @@ def test_a_mailbox_that_moves_is_found_at_its_new_place_only(tmp_path: Path, reg
     key = (Kind.MAILBOX, "box1@medecin.mssante.fr")
     record = register.records[key]
     assert isinstance(record, Mailbox)
+    ids = _ids(tmp_path)
     holder = record.holders[0]
     moved = dataclasses.replace(holder, address=dataclasses.replace(holder.address, city="BELLEY"))
     register.commit([dataclasses.replace(record, holders=(moved,))])
@@ -208,3 +211,6 @@ def test_a_mailbox_that_moves_is_found_at_its_new_place_only(tmp_path: Path, reg
             return key[1] in [match.document.key for match in page.matches]
 
         assert (at("lyon"), at("belley")) == (False, True)
+    assert _ids(tmp_path) == ids  # its name is the same, and so is its place among the others
+    assert _late(tmp_path) == set()
+    assert verify(register, tmp_path, map_bytes=MAP) == []
