@@ -43,16 +43,22 @@ def lexicon_keys(word: str) -> set[bytes]:
 
 def sounding_like(snapshot: Snapshot, word: str) -> set[str]:
     """The words that sound like a typed one."""
+    if len(word) > _LONGEST:
+        return set()
     return _found(snapshot, [_sound_key(word)])
 
 
 def one_edit_away(snapshot: Snapshot, word: str) -> list[str]:
     """The words at most one edit away from a typed one."""
+    if len(word) > _LONGEST + 1:
+        return []
     return _within(word, _found(snapshot, map(_lesser_key, _lesser(word))), 1)
 
 
 def two_edits_away(snapshot: Snapshot, word: str) -> list[str]:
     """The words at most two edits away from a typed one, but for a few whose every third is amiss."""
+    if len(word) > _LONGEST + 2:  # its ways are as many as the square of its letters, and none leads anywhere
+        return []
     swapped = {_lesser_key(lesser) for other in _swapped(word) for lesser in _lesser(other)}
     return _within(word, _found(snapshot, [*_displaced_thirds(word), *swapped]), 2)
 

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, Final
 from pyroaring import BitMap
 
 from directory import text
-from directory.errors import TimeLimitExceeded
+from directory.errors import QueryTooComplex, TimeLimitExceeded
 from directory.index import layout, lexicon, ranking
 from directory.index.answers import Match, Page
 from directory.index.collect import likely
@@ -356,14 +356,21 @@ _CLASS_OF: Final = {
     Field.SPECIALTY: "profession",
 }
 _LONG: Final = 8  # letters of a word that two edits may be away from
+_MOST_NEAR: Final = 32
 
 
 def near_documents(snapshot: Snapshot, on: Field, value: str) -> BitMap:
-    """The documents in which every word of `value` is near a word of the field's class (LDAP `~=`)."""
+    """The documents in which every word of `value` is near a word of the field's class (LDAP `~=`).
+
+    Raises:
+        QueryTooComplex: more words than any value has: each costs as much as a search of its own.
+    """
     word_class = _CLASS_OF.get(on)
     words = text.words(value)
     if word_class is None or not words:
         return BitMap()
+    if len(words) > _MOST_NEAR:
+        raise QueryTooComplex(f"more than {_MOST_NEAR} words to be near to")
     return BitMap.intersection(*(_near(snapshot, word_class, word) for word in words))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import subprocess
 from dataclasses import dataclass
@@ -41,15 +42,13 @@ class Postmap:
 
     @classmethod
     def prepare(cls, folder: Path) -> Postmap:
-        (folder / "main.cf").write_text(_MAIN_CF.format(root=UNPACKED, folder=folder))
+        _keep(folder / "main.cf", _MAIN_CF.format(root=UNPACKED, folder=folder))
         (folder / "dynamicmaps.cf").write_text("ldap\tpostfix-ldap.so\tdict_ldap_open\n")
         return cls(folder)
 
     def table(self, name: str, text: str) -> Path:
         """Keep a table's description."""
-        path = self.folder / name
-        path.write_text(text)
-        return path
+        return _keep(self.folder / name, text)
 
     def query(self, table: Path, key: str) -> str | None:
         """What `postmap -q KEY` finds; None when it finds nothing."""
@@ -66,6 +65,13 @@ class Postmap:
         _check(done, allowed=(0, 1))  # 1: nothing at all was found
         found = [line.partition("\t") for line in done.stdout.splitlines()]
         return [(key, value) for key, _, value in found]
+
+
+def _keep(path: Path, text: str) -> Path:
+    """Write a file that seems to have been there long: Postfix waits until one that is new has had time to be whole."""
+    path.write_text(text)
+    os.utime(path, (0, 0))
+    return path
 
 
 def expand(folder: Path, configuration: str, text: str) -> str:
@@ -89,14 +95,20 @@ def _check(done: subprocess.CompletedProcess[str], allowed: tuple[int, ...] = (0
 def _run(command: list[str], folder: Path, given: str = "", timeout_s: float = 30) -> subprocess.CompletedProcess[str]:
     (folder / "passwd").write_text(_PASSWD)
     (folder / "group").write_text(_GROUP)
-    libraries = sorted({path.parent for path in UNPACKED.rglob("lib*.so*")})
     environ = {
         **os.environ,
-        "LD_LIBRARY_PATH": ":".join(map(str, libraries)),
-        "LD_PRELOAD": next(str(path) for path in UNPACKED.rglob("libnss_wrapper.so")),
+        **_libraries(),
         "NSS_WRAPPER_PASSWD": str(folder / "passwd"),
         "NSS_WRAPPER_GROUP": str(folder / "group"),
     }
     return subprocess.run(
         command, env=environ, input=given, capture_output=True, text=True, timeout=timeout_s, check=False
     )
+
+
+@functools.cache
+def _libraries() -> dict[str, str]:
+    """Where the programs' own libraries are, and the one that answers for the users that they look up."""
+    folders = sorted({str(path.parent) for path in UNPACKED.rglob("lib*.so*")})
+    (wrapper,) = UNPACKED.rglob("libnss_wrapper.so")
+    return {"LD_LIBRARY_PATH": ":".join(folders), "LD_PRELOAD": str(wrapper)}

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import os
+import random
 import signal
 import socket
+import string
 import struct
 import time
 from pathlib import Path
 
 import pytest
 
+from bench.ldap.client import Client
 from tests.fuzz.corpus import CORPUS, REQUESTS
 from tests.ldap_server.conftest import Server, bound, serving
 from tests.ldap_server.replies import read
@@ -111,3 +114,12 @@ def test_a_client_that_sends_and_does_not_read_is_ended_and_others_are_answered(
         with server.connect() as client, pytest.raises(ConnectionError):
             ask_without_reading(client)
         assert answers(server)
+
+
+def test_an_approximate_match_of_an_endless_word_is_answered_at_once_as_is_one_of_many_words(server: Server) -> None:
+    dice = random.Random(1)
+    word = "".join(dice.choices(string.ascii_lowercase, k=60_000))
+    with Client(server.host, server.port, timeout_s=10) as client:
+        assert client.search("ou=bal,o=mssante,c=fr", f"(sn~={word})").code == 0
+        assert client.search("ou=bal,o=mssante,c=fr", f"(sn~={'martin ' * 33})").code == 11
+        assert client.search("ou=bal,o=mssante,c=fr", "(sn~=martain)").entries

@@ -69,6 +69,13 @@ def test_nearly_every_word_two_edits_away_is_found(snapshot: Snapshot) -> None:
     assert found >= 960
 
 
+def test_a_word_longer_than_any_costs_nothing_and_leads_nowhere(snapshot: Snapshot) -> None:
+    dice = random.Random(1)
+    endless = "".join(dice.choice(ascii_lowercase) for _ in range(60_000))  # its swaps alone would take gigabytes
+    assert lexicon.two_edits_away(snapshot, endless) == lexicon.one_edit_away(snapshot, endless) == []
+    assert lexicon.sounding_like(snapshot, endless) == set()
+
+
 def test_nothing_further_away_is_found(snapshot: Snapshot) -> None:
     assert lexicon.one_edit_away(snapshot, "lefevre") == ["lefebvre"]
     assert lexicon.one_edit_away(snapshot, "lefvre") == []
