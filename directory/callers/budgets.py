@@ -22,9 +22,13 @@ from directory.query import Predicate
 from directory.settings import Settings
 
 _DAY_S: Final = 86400
-_AT_HAND: Final = 1024  # callers whose spending this process has at hand
-_REMEMBERED: Final = 4096  # entries of one caller that are known to be marked
+_AT_HAND: Final = 256  # callers whose spending this process has at hand
+_REMEMBERED: Final = 8192  # entries of one caller that are known to be marked
 
+_AT_MOST_UNSEEN: Final = 32
+_ENTRIES_AT_ONCE: Final = 800
+"""How much of a budget has to be left for one more operation without looking at the count: several workers may send a
+page each before any of them looks again."""
 _SPENT: Final = "the budget of {most} different entries a day is spent until midnight UTC; an account allows more"
 _SPENT_FR: Final = (
     "le budget de {most} entrées différentes par jour est épuisé jusqu'à minuit UTC ; un compte permet davantage"
@@ -40,7 +44,7 @@ _WHOLE_ONLY_FR: Final = "le compte d'une passerelle ne cherche que des adresses 
 class Spending:
     """What one caller has had today, as this process knows it."""
 
-    __slots__ = ("_account", "_entries", "_patterns", "_sent", "most", "most_patterns")
+    __slots__ = ("_account", "_entries", "_patterns", "_sent", "_unseen", "most", "most_patterns")
 
     def __init__(self, account: Account, most: int, most_patterns: int) -> None:
         self._account = account
@@ -49,6 +53,7 @@ class Spending:
         self._entries = _distinct(ENTRY_BITS, most)
         self._patterns = _distinct(PATTERN_BITS, most_patterns)
         self._sent: set[int] = set()
+        self._unseen = 0  # operations until the count is looked at again
 
     @property
     def current(self) -> bool:
@@ -63,6 +68,21 @@ class Spending:
     def patterns(self) -> int:
         """Distinct short patterns that were asked about."""
         return self._patterns.count(self._account.patterns)
+
+    @property
+    def assured(self) -> bool:
+        """Whether there was so much left a moment ago that the count need not be looked at this time."""
+        return self._unseen > 0
+
+    @property
+    def spent(self) -> bool:
+        """Whether the caller has had all it may have."""
+        if self._unseen > 0:
+            self._unseen -= 1
+            return False
+        left = self.most - self.entries
+        self._unseen = max(0, min(_AT_MOST_UNSEEN, left // _ENTRIES_AT_ONCE - 1))
+        return left <= 0
 
     def ask(self, pattern: str) -> None:
         self._account.mark_patterns(self._patterns.places((pattern.encode(),)))
@@ -104,7 +124,7 @@ class Budgets:
         if caller.caller_class is CallerClass.GATEWAY and not names_entries(asked):
             raise NotAllowed(_WHOLE_ONLY, fr=_WHOLE_ONLY_FR)
         spending = self.of(caller)
-        if spending.entries >= spending.most:
+        if spending.spent:
             raise self._exceeded(_SPENT.format(most=spending.most), _SPENT_FR.format(most=spending.most))
         if caller.caller_class is CallerClass.ANONYMOUS and (pattern := short_pattern(asked)) is not None:
             if spending.patterns >= spending.most_patterns:
@@ -119,7 +139,7 @@ class Budgets:
             self._today = today
             self._spendings.clear()
         found = self._spendings.get(caller.counted_as)
-        if found is None or not found.current:
+        if found is None or not (found.assured or found.current):
             found = self._spendings[caller.counted_as] = self._opened(caller, today)
         return found
 
