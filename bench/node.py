@@ -48,6 +48,7 @@ class Node:
     pid: int
     ldap: Address | None
     http: Address | None
+    ldaps: Address | None = None
 
 
 @contextlib.contextmanager
@@ -120,11 +121,11 @@ def _announced(pid: int, lines: IO[str]) -> Node:
         said += line
         if line.startswith("serving "):
             found = {scheme: Address(host, int(port)) for scheme, host, port in _URL.findall(line)}
-            return Node(pid, found.get("ldap"), found.get("http"))
+            return Node(pid, found.get("ldap"), found.get("http"), found.get("ldaps"))
     raise RuntimeError(f"annuaire serve did not start: {said.strip()}")
 
 
-_URL: Final = re.compile(r"(ldap|http)://([^:\s]+):(\d+)")
+_URL: Final = re.compile(r"(ldaps?|http)://([^:\s]+):(\d+)")
 
 
 def _wait_for_answers(node: Node) -> None:
