@@ -11,6 +11,7 @@ import pytest
 from directory import logs
 from directory.callers.caller import Caller, CallerClass
 from directory.callers.trace import Done
+from directory.index.reader import Index
 from directory.query import And, Anything, AtLeast, AtMost, Field, Has, Is, Like, Near, Not, Or, Predicate, Resolves
 from ldap_server import messages
 from ldap_server.access import AccessLog
@@ -101,15 +102,16 @@ def test_the_access_log_is_left_out_above_its_level(caplog: pytest.LogCaptureFix
     assert lines.getvalue() == ""
 
 
-def test_a_password_and_a_name_that_was_tried_are_in_no_line(lines: io.StringIO) -> None:
+def test_a_password_and_a_name_that_was_tried_are_in_no_line(lines: io.StringIO, tmp_path: Path) -> None:
     from tests.ldap_server.test_turns import FAILED_BIND
 
     house = House()
     house.service.access = AccessLog(lines)
+    house.service.index = Index.open(tmp_path, map_bytes=2**20)
     client, _ = house.client()
     client.dataReceived(FAILED_BIND)
     house.service.sweep()
-    assert "code=49" in lines.getvalue()
+    assert "] bind client=192.0.2.1 who=- code=" in lines.getvalue()
     assert "wrong" not in lines.getvalue()
     assert "cn=x" not in lines.getvalue()
 
