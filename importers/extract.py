@@ -28,9 +28,13 @@ _DATE: Final = re.compile(r"(?<!\d)(20\d{10})(?!\d)")
 _BOM: Final = b"\xef\xbb\xbf"
 _LINE_SEPARATORS: Final = (b"\xe2\x80\xa8", b"\xe2\x80\xa9")  # U+2028, U+2029
 _CONTROLS: Final = re.compile(rb"[\x00-\x08\x0b-\x1f\x7f]")
-_C1: Final = re.compile(rb"\xc2[\x80-\x9f]")
 # U+0080–U+009F are cp1252 read as Latin-1 somewhere upstream (anomaly 5); five codes have no meaning there and stay.
-_CP1252: Final = {code: char for code in range(0x80, 0xA0) if (char := bytes([code]).decode("cp1252", errors="ignore"))}
+_CP1252: Final = {
+    chr(code).encode(): char.encode()
+    for code in range(0x80, 0xA0)
+    if (char := bytes([code]).decode("cp1252", errors="ignore"))
+}
+_C1: Final = re.compile(rb"\xc2[\x80-\x9f]")
 
 Reject = Callable[[RejectedLine], None]
 
@@ -212,8 +216,7 @@ class _Lines:
         return line[:-1] if line.count(b"|") == self._width and line.endswith(b"|") else line
 
     def _frame(self, block: bytes, numbers: Sequence[int]) -> pl.DataFrame:
-        if _C1.search(block):
-            block = block.decode().translate(_CP1252).encode()
+        block = _C1.sub(lambda found: _CP1252.get(found[0], found[0]), block)
         schema = dict.fromkeys(self._names, pl.String())
         if not block:
             frame = pl.DataFrame(schema=schema)
