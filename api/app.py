@@ -13,6 +13,8 @@ from starlette.middleware.cors import CORSMiddleware
 
 import directory
 from api import autocomplete, health, metrics, pages, problems, records, search
+from api.access import Access, visited
+from directory.callers.trace import Done, Trace
 from directory.index.reader import Index
 from directory.logs import pairs
 from directory.settings import Settings
@@ -25,14 +27,16 @@ typos; by identifier; by address. Every answer names the register's revision and
 in French or English by `Accept-Language`.
 """
 
+_EXPOSED: Final = ("Content-Range", "ETag", "Link", "RateLimit", "RateLimit-Policy", "Retry-After", "X-Request-Id")
+
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
 
-def create_app(settings: Settings, index: Index) -> FastAPI:
+def create_app(settings: Settings, index: Index, trace: Trace | None = None) -> FastAPI:
     """The application over one index. Routes are coroutines that answer at once: a read of the memory map takes less
-    than handing it to a thread would."""
+    than handing it to a thread would. `trace` is told of every request that asked about records."""
     app = FastAPI(
         title="Annuaire",
         summary="The national directory of health professionals' secure mailboxes",
@@ -54,32 +58,47 @@ def create_app(settings: Settings, index: Index) -> FastAPI:
     ):
         app.include_router(router)
     app.add_middleware(
-        CORSMiddleware, allow_origins=["*"], allow_methods=["GET", "HEAD"], expose_headers=["ETag", "X-Request-Id"]
+        CORSMiddleware,
+        allow_origins=["*"],
+        allow_methods=["GET", "HEAD", "POST"],
+        allow_headers=["Authorization", "Content-Type", "ESANTE-API-KEY", "If-None-Match", "Range", "X-Request-Id"],
+        expose_headers=[
+            "Content-Range",
+            "ETag",
+            "Link",
+            "RateLimit",
+            "RateLimit-Policy",
+            "Retry-After",
+            "X-Request-Id",
+        ],
     )
-    app.add_middleware(Envelope)
+    app.add_middleware(Envelope, access=Access(settings, index, trace))
     return app
 
 
 class Envelope:
-    """Around every request: its id, safe headers, and an access line without what was asked."""
+    """Around every request: whose it is, its id, safe headers, and an access line without what was asked."""
 
-    def __init__(self, app: Callable[[Message, Receive, Send], Awaitable[None]]) -> None:
+    def __init__(self, app: Callable[[Message, Receive, Send], Awaitable[None]], access: Access) -> None:
         self._app = app
+        self._access = access
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
         began, status = time.perf_counter(), 500
-        given = dict(scope["headers"]).get(b"x-request-id", b"").decode("ascii", "ignore")
-        request_id = given if given.replace("-", "").isalnum() and len(given) <= 64 else uuid.uuid4().hex
+        self._access.enter(scope)
+        request_id = _request_id(scope)
 
         async def send_with_headers(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
+                visit = visited(scope)
                 message["headers"] = [
                     *message["headers"],
+                    *(visit.headers() if visit is not None else ()),
                     (b"x-request-id", request_id.encode()),
                     (b"x-content-type-options", b"nosniff"),
                     (b"referrer-policy", b"no-referrer"),
@@ -89,11 +108,31 @@ class Envelope:
         try:
             await self._app(scope, receive, send_with_headers)
         finally:
-            seconds = time.perf_counter() - began
-            route = getattr(scope.get("route"), "path", "-")
-            metrics.note(route, status, seconds)
-            access.info(
-                "%s %s",
-                scope["method"],
-                pairs(route=route, status=status, ms=round(1000 * seconds, 1), request=request_id),
+            self._note(scope, request_id, status, time.perf_counter() - began)
+
+    def _note(self, scope: Message, request_id: str, status: int, seconds: float) -> None:
+        """What is kept of a request: a count, a line, and what the journal wants to know."""
+        route = getattr(scope.get("route"), "path", "-")
+        metrics.note(route, status, seconds)
+        visit = visited(scope)
+        if visit is not None and self._access.trace is not None:
+            done = Done(visit.caller, f"{scope['method']} {route}", status, visit.results, seconds, visit.asked)
+            self._access.trace(done)
+        if access.isEnabledFor(logging.INFO):
+            known = visit is not None and visit.caller.identity
+            told = pairs(
+                client=scope["client"][0] or "-",
+                who=known or "-",
+                route=route,
+                status=status,
+                results=visit.results if visit is not None else 0,
+                ms=round(1000 * seconds, 1),
+                request=request_id,
             )
+            access.info("%s %s", scope["method"], told)
+
+
+def _request_id(scope: Message) -> str:
+    """The one that the client gave, when it is harmless; else a new one."""
+    given = dict(scope["headers"]).get(b"x-request-id", b"").decode("ascii", "ignore")
+    return given if given.replace("-", "").isalnum() and len(given) <= 64 else uuid.uuid4().hex

@@ -10,11 +10,12 @@ from pydantic import BaseModel, ConfigDict
 from pydantic import Field as Parameter
 from starlette.responses import Response
 
+from api.access import Asking
 from api.answers import answer, register
 from directory.index.answers import Match
 from directory.index.reader import Index
 from directory.model import Kind
-from directory.query import TextQuery
+from directory.query import Resolves, TextQuery
 from directory.settings import Settings
 
 EXAMPLE: Final = {
@@ -53,10 +54,12 @@ def router(settings: Settings, index: Index) -> APIRouter:
         responses={200: {"content": {"application/json": {"example": EXAMPLE}}}},
     )
     @routes.head("/v1/autocomplete", include_in_schema=False)
-    async def autocomplete(asked: Annotated[AutocompleteParameters, Query()]) -> Response:
+    async def autocomplete(asking: Asking, asked: Annotated[AutocompleteParameters, Query()]) -> Response:
+        asking.asks(Resolves(asked.q))
         query = TextQuery(text=asked.q, limit=asked.limit, deadline_s=settings.search_time_limit_s)
         with index.read() as snapshot:
             page = snapshot.search(query)
+            asking.sends([match.document.number for match in page.matches])
             body = {
                 "register": register(page.state),
                 "query": asked.q,

@@ -8,6 +8,7 @@ import prometheus_client as prometheus
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
+from api.access import origin_of
 from directory import metrics
 from directory.callers.networks import read_networks, within
 from directory.errors import NotAllowed
@@ -31,7 +32,9 @@ def router(settings: Settings) -> APIRouter:
 
     @routes.get("/metrics", include_in_schema=False)  # for machines of the operator
     async def exposition(request: Request) -> Response:
-        if request.client is None or not within(request.client.host, networks):
+        origin = origin_of(request)
+        # What a proxy passes on that is not known as one is nobody's of this machine.
+        if origin.unbelieved or not within(origin.address, networks):
             raise NotAllowed(
                 "metrics are not for this address (ANNUAIRE_METRICS_NETWORKS)",
                 fr="les métriques ne sont pas pour cette adresse (ANNUAIRE_METRICS_NETWORKS)",

@@ -13,7 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from directory import errors
-from directory.errors import BudgetExceeded, DirectoryError
+from directory.errors import BudgetExceeded, DirectoryError, NotAuthenticated
 from directory.logs import pairs, reference
 
 log = logging.getLogger("annuaire.http")
@@ -72,6 +72,8 @@ def install(app: FastAPI) -> None:
         response = problem(status, name, fr if french else en, error.fr if french else error.message)
         if isinstance(error, BudgetExceeded):
             response.headers["Retry-After"] = str(error.retry_after_s)
+        if isinstance(error, NotAuthenticated):
+            response.headers["WWW-Authenticate"] = 'Bearer realm="annuaire"'
         return response
 
     @app.exception_handler(RequestValidationError)

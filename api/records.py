@@ -8,6 +8,7 @@ from fastapi import APIRouter, Path, Request
 from starlette.responses import Response
 
 from api import answers
+from api.access import Asking, Visit
 from api.parameters import known_only
 from api.problems import Ambiguous
 from directory.errors import NotFound
@@ -19,8 +20,9 @@ from directory.query import Field, Is, Or, Query
 def router(index: Index) -> APIRouter:
     routes = APIRouter(tags=["records"])
 
-    def answer(request: Request, snapshot: Snapshot, document: StoredDocument) -> Response:
+    def answer(request: Request, asking: Visit, snapshot: Snapshot, document: StoredDocument) -> Response:
         known_only(request)
+        asking.sends((document.number,))
         etag = f'"{snapshot.state.epoch[:8]}-{snapshot.state.revision}"'
         if request.headers.get("if-none-match") == etag:
             return Response(status_code=304, headers={"ETag": etag})
@@ -30,36 +32,43 @@ def router(index: Index) -> APIRouter:
     @routes.head("/v1/practitioners/{identifier}", include_in_schema=False)
     async def practitioner(
         request: Request,
+        asking: Asking,
         identifier: Annotated[str, Path(max_length=300, examples=["810990001017", "10990001017"])],
     ) -> Response:
+        asking.asks_by_name()
         with index.read() as snapshot:
             document = snapshot.get(Kind.PRACTITIONER, identifier)
             if document is None:
                 document = _only(snapshot, Kind.PRACTITIONER, identifier, (Field.IDENTIFIER, Field.NATIONAL_ID))
-            return answer(request, snapshot, document)
+            return answer(request, asking, snapshot, document)
 
     @routes.get("/v1/organizations/{identifier}", summary="A structure by key, FINESS or SIRET")
     @routes.head("/v1/organizations/{identifier}", include_in_schema=False)
     async def organization(
-        request: Request, identifier: Annotated[str, Path(max_length=300, examples=["F699900015", "699900015"])]
+        request: Request,
+        asking: Asking,
+        identifier: Annotated[str, Path(max_length=300, examples=["F699900015", "699900015"])],
     ) -> Response:
+        asking.asks_by_name()
         with index.read() as snapshot:
             document = snapshot.get(Kind.ORGANIZATION, identifier)
             if document is None:
                 document = _only(snapshot, Kind.ORGANIZATION, identifier, (Field.FINESS, Field.SIRET))
-            return answer(request, snapshot, document)
+            return answer(request, asking, snapshot, document)
 
     @routes.get("/v1/mailboxes/{address}", summary="A mailbox by its address, case aside")
     @routes.head("/v1/mailboxes/{address}", include_in_schema=False)
     async def mailbox(
         request: Request,
+        asking: Asking,
         address: Annotated[str, Path(max_length=300, examples=["maelle.darvillers-quesnoy@medecin.mssante.fr"])],
     ) -> Response:
+        asking.asks_by_name()
         with index.read() as snapshot:
             document = snapshot.get(Kind.MAILBOX, address.lower())
             if document is None:
                 raise _missing(address)
-            return answer(request, snapshot, document)
+            return answer(request, asking, snapshot, document)
 
     return routes
 

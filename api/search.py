@@ -9,13 +9,14 @@ from pydantic import BaseModel, ConfigDict
 from pydantic import Field as Parameter
 from starlette.responses import Response
 
+from api.access import Asking
 from api.answers import answer, matches, register
 from directory import nomenclature
 from directory.errors import InvalidInput
 from directory.index.answers import Page
 from directory.index.reader import Index, Snapshot
 from directory.model import Kind
-from directory.query import And, Anything, Field, Has, Is, Like, Not, Or, Predicate, TextQuery
+from directory.query import And, Anything, Field, Has, Is, Like, Not, Or, Predicate, Resolves, TextQuery
 from directory.query import Query as FieldQuery
 from directory.settings import Settings
 
@@ -59,7 +60,7 @@ def router(settings: Settings, index: Index) -> APIRouter:
         responses={200: {"content": {"application/json": {"example": EXAMPLE}}}},
     )
     @routes.head("/v1/search", include_in_schema=False)
-    async def search(asked: Annotated[SearchParameters, Query()]) -> Response:
+    async def search(asking: Asking, asked: Annotated[SearchParameters, Query()]) -> Response:
         where = _where(asked)
         if not asked.q.strip() and isinstance(where, Anything):
             raise InvalidInput("give q, or at least one filter", fr="indiquez q, ou au moins un filtre")
@@ -68,8 +69,10 @@ def router(settings: Settings, index: Index) -> APIRouter:
             raise InvalidInput(f"limit: at most {most}", fr=f"limit : au plus {most}")
         kinds = tuple(map(Kind, asked.kind)) if asked.kind else _ALL
         limit = asked.limit or settings.http_limit
+        asking.asks(And((Resolves(asked.q), where)) if asked.q.strip() else where)
         with index.read() as snapshot:
             page = find(snapshot, settings, asked.q, kinds, where, limit, explain=asked.explain)
+            asking.sends([match.document.number for match in page.matches])
             body: dict[str, Any] = {
                 "register": register(page.state),
                 "query": asked.q,

@@ -21,6 +21,7 @@ def run(settings: Settings, index: Index, listener: socket.socket) -> None:
         access_log=False,  # ours is written by the application, without what was asked
         log_config=None,
         server_header=False,
+        proxy_headers=False,  # what proxies say is read by `api.proxies`, from those that are trusted only
         lifespan="off",
         loop="uvloop",
         http="httptools",

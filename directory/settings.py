@@ -133,6 +133,19 @@ class Settings(BaseSettings):
         32_768, ge=8, le=2**24, description="Callers counted at a time, 1.2 KB each in one file of the data directory."
     )
 
+    http_proxies: str = Field(
+        "",
+        description="Networks, separated by commas, of reverse proxies that are trusted to say whose HTTP requests "
+        "they pass on (docs/rest.md).",
+    )
+    http_proxy_header: Literal["X-Forwarded-For", "Forwarded"] = Field(
+        "X-Forwarded-For", description="The header in which those proxies say so; the other one is not looked at."
+    )
+    http_client_certificates: bool = Field(
+        False,
+        description="Whether those proxies verify client certificates, pass them on in `Client-Cert` (RFC 9440), and "
+        "drop that header from what clients send.",
+    )
     http_limit: int = Field(20, ge=1, description="Matches of a REST search unless `limit` asks otherwise.")
     http_limit_max: int = Field(100, ge=1, description="Most matches of one REST search.")
     search_time_limit_s: float = Field(5.0, gt=0, description="Seconds a REST search may take.")
@@ -200,7 +213,7 @@ class Settings(BaseSettings):
             name = PREFIX + str(first["loc"][0]).upper()
             raise InvalidInput(f"setting {name}: {first['msg']} (got {first['input']!r})") from error
 
-    @field_validator("metrics_networks", "ldap_proxies")
+    @field_validator("metrics_networks", "ldap_proxies", "http_proxies")
     @classmethod
     def _readable_networks(cls, value: str) -> str:
         return _readable(read_networks, value)

@@ -151,9 +151,13 @@ class Budgets:
         most_patterns = max(1, round(self._most_patterns * most / usual))
         return Spending(self._ledger.account(caller.counted_as, today), most, most_patterns)
 
+    @property
+    def left_s(self) -> int:
+        """Seconds until all budgets are whole again."""
+        return _DAY_S - int(self._clock()) % _DAY_S
+
     def _exceeded(self, message: str, french: str) -> BudgetExceeded:
-        left_s = _DAY_S - int(self._clock()) % _DAY_S
-        return BudgetExceeded(message, fr=french, retry_after_s=left_s)
+        return BudgetExceeded(message, fr=french, retry_after_s=self.left_s)
 
 
 def budgets_of(settings: Settings) -> Budgets | None:
