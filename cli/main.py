@@ -11,7 +11,7 @@ from typing import Final
 
 import typer
 
-from cli import accounts, demo, imports, index, ldap, lookups, serving
+from cli import accounts, demo, imports, index, ldap, lookups, serving, withdrawals
 from directory import logs
 from directory.errors import DirectoryError, InvalidInput
 from directory.settings import Settings
@@ -39,6 +39,7 @@ lookups.register(app)
 index.register(app)
 ldap.register(app)
 accounts.register(app)
+withdrawals.register(app)
 
 
 def main() -> None:

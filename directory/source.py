@@ -33,6 +33,9 @@ class RecordSource(Protocol):
     def accounts(self) -> AccountList:
         """All accounts that are not revoked."""
 
+    def withdrawals(self) -> Sequence[tuple[int, Kind, str]]:
+        """The records that the feed's withdrawals hide, dependants included, with the revision of each."""
+
     def changes(self, epoch: str, revision: int) -> Changes:
         """What changed between an index's (epoch, revision) and this state."""
 

@@ -167,6 +167,26 @@ def test_files_go_in_and_answers_come_out_and_a_new_mailbox_shows_within_two_sec
         assert found["matches"][0]["mailbox"]["address"] == new
 
 
+def test_a_withdrawn_record_is_gone_everywhere_within_two_seconds_and_stays_so(
+    loaded: dict[str, str], country: Path, tmp_path: Path
+) -> None:
+    known = first_address(country)
+    with serving(loaded) as node:
+        until(lambda: node.has(known), 30, "the index is built")
+        annuaire(loaded, "block", known, "--reason", "published by mistake")
+        until(lambda: not node.has_ldap(known) and not node.has_rest(known), 2, "the withdrawal is in force")
+        annuaire(loaded, "import", "mailboxes", str(extended(country, tmp_path / "b", "autre@exemple.mssante.fr")))
+        until(lambda: node.has("autre@exemple.mssante.fr"), 5, "the import is visible")
+        annuaire(loaded, "runs", "revert", "2")
+        until(lambda: not node.has("autre@exemple.mssante.fr"), 5, "the import is reverted")
+        assert not node.has_ldap(known)
+        assert not node.has_rest(known)
+        assert known in annuaire(loaded, "blocks")
+        annuaire(loaded, "unblock", known, "--reason", "checked")
+        until(lambda: node.has(known), 2, "it is shown again")
+        assert annuaire(loaded, "index", "verify", "--json").strip() == "[]"
+
+
 @pytest.mark.parametrize("role", ["follower", "ldap", "http"])
 def test_a_killed_worker_is_replaced_while_lookups_and_an_import_go_on(
     loaded: dict[str, str], country: Path, tmp_path: Path, role: str

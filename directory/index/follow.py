@@ -15,7 +15,7 @@ import lmdb
 from pyroaring import BitMap
 
 from directory.errors import Unavailable
-from directory.index import accounts, layout, store
+from directory.index import accounts, layout, store, veil
 from directory.index.build import BuildProgress, build_locked
 from directory.index.documents import Prepared, key_of, prepare, record_kind
 from directory.index.layout import WORD_CLASSES
@@ -23,6 +23,7 @@ from directory.index.lexicon import lexicon_keys
 from directory.index.postings import PostingKey, all_keys
 from directory.index.spool import BODIES
 from directory.index.store import Environment
+from directory.index.veil import Veil
 from directory.logs import pairs
 from directory.model import Changes, Kind
 from directory.source import RecordSource, Register
@@ -50,6 +51,7 @@ class Follower:
 
     def run(self, stop: threading.Event) -> None:
         """Follow until told to stop; a lost database is waited for, the index goes on answering meanwhile."""
+        threading.Thread(target=self._hide_at_once, args=(stop,), name="withdrawals", daemon=True).start()
         while not stop.is_set():
             try:
                 with store.only_writer(self.path):
@@ -61,6 +63,24 @@ class Follower:
                 self._failures += 1
             finally:
                 self._close()
+
+    def _hide_at_once(self, stop: threading.Event) -> None:
+        """Beside following, which may be busy for minutes: tell readers of withdrawals as they are decided."""
+        while not stop.is_set():
+            try:
+                with self.register.listen() as listener:
+                    self._draw_veil()
+                    while not stop.is_set():
+                        if listener.wait(_LISTEN_S):
+                            self._draw_veil()
+            except Unavailable:  # `run` says so
+                stop.wait(_RETRY_S[-1])
+
+    def _draw_veil(self) -> None:
+        with self.register.open() as source:
+            drawn = Veil(source.state.epoch, tuple(source.withdrawals()))
+        if drawn.records or veil.stamp(self.path) is not None:
+            veil.write(self.path, drawn)
 
     def step(self) -> bool:
         """Apply what has changed since the index's revision; True when something had.

@@ -12,10 +12,11 @@ import lmdb
 from pyroaring import BitMap
 
 from directory.errors import Unavailable
-from directory.index import compression, layout, store
+from directory.index import compression, layout, store, veil
 from directory.index.accounts import AccountCopy
 from directory.index.decoded import NOBODY, Decoded
 from directory.index.store import Environment, Seen
+from directory.index.veil import Veil
 from directory.model import Kind, RegisterState
 from directory.query import Field
 
@@ -74,9 +75,11 @@ class StoredDocument:
 class Snapshot:
     """One read transaction: everything read from it is of one revision. Valid inside its `with` block only."""
 
-    __slots__ = ("_databases", "_decoded", "_txn", "build", "kept", "memory", "state")
+    __slots__ = ("_databases", "_decoded", "_hidden", "_txn", "build", "kept", "memory", "state")
 
-    def __init__(self, environment: Environment, txn: Any, build: str, memory: dict[str, Any]) -> None:
+    def __init__(
+        self, environment: Environment, txn: Any, build: str, memory: dict[str, Any], over: Veil = veil.NOTHING
+    ) -> None:
         self._databases = environment.databases
         self._txn = txn
         self.build = build
@@ -84,11 +87,13 @@ class Snapshot:
         """A place for what can be kept per build and process."""
         known = memory.get("revision")
         commit = txn.id()
-        if known is None or known[0] != commit:
-            # Another revision: what was kept of the last one is forgotten.
-            known = memory["revision"] = (commit, self._read_state(), Decoded(), {})
+        if known is None or known[0] != commit or known[4] is not over:
+            # Another revision, or veil: what was kept of the last one is forgotten.
+            state = self._read_state()
+            known = memory["revision"] = (commit, state, Decoded(), {}, over, self._veiled(over.over(state)))
         self.state: RegisterState = known[1]
         self._decoded: Decoded = known[2]
+        self._hidden: BitMap = known[5]
         self.kept: dict[Any, Any] = known[3]
         """A place for what can be kept per process for as long as the revision stays the same. A snapshot that outlives
         its revision, that of a search in several turns, keeps what was kept with it."""
@@ -105,6 +110,10 @@ class Snapshot:
             self._txn.abort()
             raise Unavailable("the index is not built yet", fr="l'index n'est pas encore construit")
         return store.read_state(bytes(value))
+
+    def _veiled(self, records: Iterable[tuple[Kind, str]]) -> BitMap:
+        found = (self._txn.get(layout.record_key(kind, key), db=self._databases["ids"]) for kind, key in records)
+        return BitMap([layout.id_of(number) for number in found if number is not None])
 
     def posting(self, database: str, key: bytes) -> BitMap:
         """The documents under a key of `kinds`, `present`, `terms`, `grams`, `words` or `beginnings`; empty when it is
@@ -146,6 +155,8 @@ class Snapshot:
 
     def _decode(self, database: str, key: bytes, value: memoryview) -> BitMap:
         ids = layout.decode_posting(value)
+        if self._hidden and database == "kinds":
+            ids -= self._hidden  # all that is found is of some kind: what is hidden is of none
         self._decoded.put(database, key, len(value), ids)
         return ids
 
@@ -222,7 +233,9 @@ class Snapshot:
     def get(self, kind: Kind, key: str) -> StoredDocument | None:
         """The document of a record by its key (address in lower case, national identifier, structure key)."""
         found = self._txn.get(layout.record_key(kind, key), db=self._databases["ids"])
-        return None if found is None else self.document(layout.id_of(found))
+        if found is None or layout.id_of(found) in self._hidden:
+            return None
+        return self.document(layout.id_of(found))
 
     def counts(self) -> dict[Kind, int]:
         """Documents per kind."""
@@ -259,6 +272,8 @@ class Index:
         self._environment: Environment | None = None
         self._memory: dict[str, Any] = {}
         self._looked_at = 0.0
+        self._veil = veil.NOTHING
+        self._veil_stamp: tuple[int, int] | None = None
 
     @classmethod
     def open(cls, path: Path, *, map_bytes: int) -> Self:
@@ -271,8 +286,8 @@ class Index:
         Raises:
             Unavailable: no index is built yet, or it is of another version of the program.
         """
-        environment, build, memory = self._present()
-        return Snapshot(environment, environment.lmdb.begin(buffers=True), build, memory)
+        environment, build, memory, over = self._present()
+        return Snapshot(environment, environment.lmdb.begin(buffers=True), build, memory, over)
 
     def seen(self) -> Seen | None:
         """The follower's last contact with the register."""
@@ -285,15 +300,21 @@ class Index:
                 self._environment = None
                 self._build = None
 
-    def _present(self) -> tuple[Environment, str, dict[str, Any]]:
+    def _present(self) -> tuple[Environment, str, dict[str, Any], Veil]:
         now = time.monotonic()
         with self._lock:
             if self._environment is None or now - self._looked_at > _LOOK_S:
                 self._looked_at = now
+                self._look_at_veil()
                 self._look()
             assert self._environment is not None
             assert self._build is not None
-            return self._environment, self._build.name, self._memory
+            return self._environment, self._build.name, self._memory, self._veil
+
+    def _look_at_veil(self) -> None:
+        stamp = veil.stamp(self._path)
+        if stamp != self._veil_stamp:
+            self._veil, self._veil_stamp = veil.read(self._path), stamp
 
     def _look(self) -> None:
         build = store.current_build(self._path)

@@ -12,12 +12,14 @@ from typing import Final
 
 from sqlalchemy import Connection, text
 
-from directory.model import RESET
+from directory.model import RESET, Kind
 from directory.registry.tables import FEED_CHANNEL
 
 KEEP_DAYS: Final = 30
 STATE: Final = "state"  # the feed line every revision has: its date and number changed
 ACCOUNT: Final = "account"  # its key is a name; no record depends on accounts
+WITHDRAWAL: Final = "withdrawal"  # marks a revision whose records are to be hidden before anything else
+NO_RECORDS: Final = (STATE, ACCOUNT, WITHDRAWAL)  # feed lines that name no record
 _RESET_SHARE: Final = 0.3  # of all documents touched: from there on a rebuild is quicker than following
 
 _CREATE: Final = """
@@ -81,6 +83,15 @@ def begin(connection: Connection) -> None:
     connection.execute(text(_CREATE))
 
 
+def touch(connection: Connection, records: Iterable[tuple[Kind, str]]) -> None:
+    """Note some records."""
+    for kind, key in records:
+        connection.execute(
+            text("INSERT INTO touched (kind, key) VALUES (:kind, :key) ON CONFLICT DO NOTHING"),
+            {"kind": kind, "key": key},
+        )
+
+
 def touch_domains(connection: Connection, table: str) -> None:
     """Note the mailboxes of the domains in the temporary table `table` (one column, `domain`)."""
     statement = f"""
@@ -127,6 +138,21 @@ def publish_accounts(connection: Connection, names: Iterable[str]) -> int:
         text("INSERT INTO feed (revision, kind, key) VALUES (:revision, :kind, :name)"),
         [{"revision": revision, "kind": ACCOUNT, "name": name} for name in names],
     )
+    _announce(connection, revision)
+    return revision
+
+
+def publish_withdrawal(connection: Connection, *, lifted: bool) -> int:
+    """Take the next revision for records that are hidden, or shown again, and write what `touched` holds of them."""
+    revision = _next_revision(connection)
+    connection.execute(
+        text("INSERT INTO feed (revision, kind, key) SELECT :revision, kind, key FROM touched"), {"revision": revision}
+    )
+    if not lifted:
+        connection.execute(
+            text("INSERT INTO feed (revision, kind, key) VALUES (:revision, :kind, '')"),
+            {"revision": revision, "kind": WITHDRAWAL},
+        )
     _announce(connection, revision)
     return revision
 

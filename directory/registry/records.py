@@ -58,7 +58,7 @@ _ORGANIZATION_COLUMNS: Final = """
 """
 # The one structure of the register that a mailbox row names; none where several fit (a SIRET is shared by sites, the
 # FINESS of a legal entity is not that of a site): ambiguous joins are never guessed.
-_ORGANIZATION_KEY: Final = """
+ORGANIZATION_KEY: Final = """
     CASE organization_identifier_type
     WHEN 'FINESS' THEN (SELECT CASE WHEN count(*) = 1 THEN min(key) END FROM organization
                         WHERE finess = organization_identifier)
@@ -260,7 +260,7 @@ class Assembler:
             SELECT address_key, identifier_type, identifier, national_id, family_name, given_name, practice_civility,
                    profession, profession_label, expertise, expertise_label, organization_identifier_type,
                    organization_identifier, """
-            f"{_ORGANIZATION_KEY}"
+            f"{ORGANIZATION_KEY}"
             """, organization_name, trade_name, service,
                    address_location, address_distribution, street_number, street_repeat, street_type_label, street_name,
                    address_locality, post_office_line, postal_code, country_label, city, department

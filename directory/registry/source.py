@@ -19,10 +19,11 @@ from directory.accounts import AccountList
 from directory.model import RESET, Changes, Kind, Mailbox, Organization, Practitioner, Record, RegisterState
 from directory.registry.accounts import read_accounts
 from directory.registry.database import connect, translated
-from directory.registry.feed import ACCOUNT, STATE
+from directory.registry.feed import ACCOUNT, NO_RECORDS, WITHDRAWAL
 from directory.registry.records import Assembler, Selection
 from directory.registry.status import read_state
 from directory.registry.tables import FEED_CHANNEL
+from directory.registry.withdrawals import read_withdrawn
 from directory.source import Listener, RecordSource
 
 _KEY_COLUMN: Final = {
@@ -94,6 +95,7 @@ class Source:
         self._connection = connection
         self._state = read_state(connection)
         self._assembler = Assembler(connection)
+        self._withdrawn = read_withdrawn(connection)
 
     @property
     def state(self) -> RegisterState:
@@ -126,10 +128,19 @@ class Source:
             Kind.MAILBOX: self._assembler.mailboxes,
         }
         records: Iterator[Practitioner | Organization | Mailbox] = readers[kind](selection)
-        return records
+        withdrawn = self._withdrawn
+        return (shown for record in records if (shown := withdrawn.shown(record))) if withdrawn else records
 
     def accounts(self) -> AccountList:
         return read_accounts(self._connection)
+
+    def withdrawals(self) -> Sequence[tuple[int, Kind, str]]:
+        statement = text("""
+            SELECT revision, kind, key FROM feed
+            WHERE revision IN (SELECT revision FROM feed WHERE kind = :withdrawal) AND NOT kind = ANY (:none)
+        """)
+        rows = self._connection.execute(statement, {"withdrawal": WITHDRAWAL, "none": list(NO_RECORDS)})
+        return [(row.revision, Kind(row.kind), row.key) for row in rows]
 
     def changes(self, epoch: str, revision: int) -> Changes:
         state = self._state
@@ -140,7 +151,7 @@ class Source:
         ).all()
         if self._gap(revision) or any(row.kind == RESET for row in rows):
             return Changes(state=state, reset=True)
-        keys = frozenset((Kind(row.kind), row.key) for row in rows if row.kind not in (STATE, ACCOUNT))
+        keys = frozenset((Kind(row.kind), row.key) for row in rows if row.kind not in NO_RECORDS)
         return Changes(state=state, keys=keys, accounts=any(row.kind == ACCOUNT for row in rows))
 
     def _gap(self, revision: int) -> bool:

@@ -246,6 +246,19 @@ account_pepper = Table(
     Column("pepper", LargeBinary, nullable=False),
 )
 
+withdrawal = Table(
+    "withdrawal",
+    metadata,
+    # Records that are not shown, whatever the extracts say; those lifted again stay, as the journal of it.
+    Column("id", BigInteger, primary_key=True, autoincrement=True),
+    *_texts("kind", "key", "reason", "author"),  # the kind and key of a record, in the register or not
+    Column("at", DateTime(timezone=True), nullable=False, server_default=text("clock_timestamp()")),
+    Column("lifted_at", DateTime(timezone=True)),
+    Column("lifted_by", _BYTES),
+    Column("lifted_reason", _BYTES),
+    Index("withdrawal_in_force", "kind", "key", unique=True, postgresql_where=text("lifted_at IS NULL")),
+)
+
 IMPORT_LOCK: Final = 0x616E_6E75  # "annu": the advisory lock of the one import that may run
 SCHEMA_LOCK: Final = 0x616E_6E76
 FEED_CHANNEL: Final = "annuaire_feed"

@@ -25,6 +25,7 @@ class RegisterOfRecords:
     epoch: str = "00000000-0000-0000-0000-000000000001"
     held: AccountList = field(default_factory=lambda: AccountList(b"a pepper of tests"))
     renewed: bool = False  # some account is not as it was at an earlier revision
+    withdrawn: list[tuple[int, Kind, str]] = field(default_factory=list)
     lost: bool = False  # as a database that cannot be reached
 
     @classmethod
@@ -106,6 +107,9 @@ class _Source:
 
     def read(self, kind: Kind, keys: Collection[str]) -> Iterator[Record]:
         return (self.register.records[kind, key] for key in keys if (kind, key) in self.register.records)
+
+    def withdrawals(self) -> Sequence[tuple[int, Kind, str]]:
+        return self.register.withdrawn
 
     def changes(self, epoch: str, revision: int) -> Changes:
         if epoch != self.register.epoch or revision > self.state.revision:
