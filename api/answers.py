@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import orjson
+from starlette.requests import Request
 from starlette.responses import Response
 
 from directory.index.answers import Match
@@ -23,9 +24,23 @@ def answer(body: Mapping[str, Any], headers: Mapping[str, str] | None = None) ->
     )
 
 
-def record(kind: str, json: bytes, state: RegisterState, etag: str) -> Response:
+def etag(state: RegisterState) -> str:
+    """The tag of an answer that only another revision changes."""
+    return f'"{state.epoch[:8]}-{state.revision}"'
+
+
+def unchanged(request: Request, state: RegisterState) -> Response | None:
+    """304 for who has this revision's answer already (RFC 9110 section 13.1.2); None for the others."""
+    tag = etag(state)
+    held = request.headers.get("if-none-match")
+    if held is None or not (held.strip() == "*" or tag in [one.strip().removeprefix("W/") for one in held.split(",")]):
+        return None
+    return Response(status_code=304, headers={"ETag": tag})
+
+
+def record(kind: str, json: bytes, state: RegisterState) -> Response:
     """One record."""
-    return answer({"register": register(state), kind: orjson.Fragment(json)}, {"ETag": etag})
+    return answer({"register": register(state), kind: orjson.Fragment(json)}, {"ETag": etag(state)})
 
 
 def matches(found: Sequence[Match], *, explain: bool) -> list[dict[str, Any]]:

@@ -12,7 +12,7 @@ from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
 import directory
-from api import autocomplete, health, metrics, pages, problems, records, search
+from api import autocomplete, coverage, health, metrics, pages, problems, records, search
 from api.access import Access, visited
 from directory.callers.trace import Done, Trace
 from directory.index.reader import Index
@@ -52,6 +52,7 @@ def create_app(settings: Settings, index: Index, trace: Trace | None = None) -> 
         search.router(settings, index),
         autocomplete.router(settings, index),
         records.router(index),
+        coverage.router(index),
         health.router(settings, index),
         metrics.router(settings),
         pages.router(settings, index, app),

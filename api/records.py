@@ -23,10 +23,9 @@ def router(index: Index) -> APIRouter:
     def answer(request: Request, asking: Visit, snapshot: Snapshot, document: StoredDocument) -> Response:
         known_only(request)
         asking.sends((document.number,))
-        etag = f'"{snapshot.state.epoch[:8]}-{snapshot.state.revision}"'
-        if request.headers.get("if-none-match") == etag:
-            return Response(status_code=304, headers={"ETag": etag})
-        return answers.record(str(document.kind), document.json, snapshot.state, etag)
+        if (same := answers.unchanged(request, snapshot.state)) is not None:
+            return same
+        return answers.record(str(document.kind), document.json, snapshot.state)
 
     @routes.get("/v1/practitioners/{identifier}", summary="A professional by RPPS, ADELI or national identifier")
     @routes.head("/v1/practitioners/{identifier}", include_in_schema=False)
