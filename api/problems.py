@@ -12,6 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from api.cursors import Gone
 from directory import errors
 from directory.errors import BudgetExceeded, DirectoryError, NotAuthenticated
 from directory.logs import pairs, reference
@@ -23,6 +24,7 @@ _KINDS: Final[dict[type[DirectoryError], tuple[int, str, str, str]]] = {
     errors.InvalidInput: (422, "invalid-input", "Demande incorrecte", "Invalid request"),
     errors.QueryTooComplex: (422, "too-complex", "Recherche trop complexe", "Query too complex"),
     errors.NotFound: (404, "not-found", "Introuvable", "Not found"),
+    Gone: (410, "gone", "Plus disponible", "Gone"),
     errors.NotAuthenticated: (401, "not-authenticated", "Authentification requise", "Authentication required"),
     errors.NotAllowed: (403, "not-allowed", "Accès refusé", "Not allowed"),
     errors.NotSupported: (405, "not-supported", "Opération non prise en charge", "Not supported"),

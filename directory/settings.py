@@ -148,6 +148,15 @@ class Settings(BaseSettings):
     )
     http_limit: int = Field(20, ge=1, description="Matches of a REST search unless `limit` asks otherwise.")
     http_limit_max: int = Field(100, ge=1, description="Most matches of one REST search.")
+    http_walk_records: int = Field(
+        1000,
+        ge=1,
+        description="Records of one REST search that may be walked through by cursor; more ask for the scope `export` "
+        "in profile `public`.",
+    )
+    http_walk_records_export: int = Field(
+        50_000, ge=1, description="Records of one REST search that may be walked through at all; exports hold more."
+    )
     search_time_limit_s: float = Field(5.0, gt=0, description="Seconds a REST search may take.")
 
     account_grace_days: float = Field(
