@@ -12,7 +12,7 @@ import xxhash
 VERSION: Final = 1
 """Mixed into every digest: raise it when a rule that derives stored values from the same columns changes."""
 
-_COMPACT_ROWS: Final = 400_000  # accumulated rows that are worth compacting
+_COMPACT_ROWS: Final = 400_000  # accumulated variants that are worth compacting
 _HIGH, _LOW = 2 * VERSION, 2 * VERSION + 1
 
 
@@ -27,38 +27,20 @@ def row_digests(frame: pl.DataFrame, columns: Sequence[str]) -> tuple[pl.Series,
 
 @dataclass(slots=True)
 class Digests:
-    """Sums up rows per key as batches arrive; only key and digest of distinct rows are kept."""
+    """Sums up the rows of each key; all rows of a key come in one batch."""
 
     rows: int = 0
     _parts: list[pl.DataFrame] = field(default_factory=list)
-    _pending: int = 0
-    _distinct: int = 0
 
     def add(self, keys: pl.Series, high: pl.Series, low: pl.Series) -> None:
-        part = pl.DataFrame({"key": keys, "high": high, "low": low}).unique()
         self.rows += keys.len()
-        self._parts.append(part)
-        self._pending += part.height
-        if self._pending > _COMPACT_ROWS:
-            self._compact()
+        distinct = pl.DataFrame({"key": keys, "high": high, "low": low}).unique()
+        self._parts.append(distinct.group_by("key").agg(pl.col("high").bitwise_xor(), pl.col("low").bitwise_xor()))
 
     def per_key(self) -> pl.DataFrame:
         """One row per key: key, high, low. The distinct rows' digests are combined by exclusive or."""
-        rows = self._compact()
-        return rows.group_by("key").agg(pl.col("high").bitwise_xor(), pl.col("low").bitwise_xor())
-
-    def duplicates(self) -> int:
-        """How many rows were exact repetitions of another one."""
-        return self.rows - self._compact().height
-
-    def _compact(self) -> pl.DataFrame:
-        if not self._parts:
-            schema = {"key": pl.String(), "high": pl.Int64(), "low": pl.Int64()}
-            return pl.DataFrame(schema=schema)
-        if len(self._parts) > 1:
-            self._parts = [pl.concat(self._parts).unique()]
-            self._pending = 0
-        return self._parts[0]
+        schema = {"key": pl.String(), "high": pl.Int64(), "low": pl.Int64()}
+        return pl.concat([pl.DataFrame(schema=schema), *self._parts], rechunk=True)
 
 
 @dataclass(slots=True)
@@ -72,23 +54,25 @@ class Election:
     _pending: int = 0
 
     def add(self, variants: pl.DataFrame) -> None:
-        """Variants of a batch: key, high, low and the number of rows `votes` that bear each."""
+        """Variants of a batch: key, high, low, the number of rows `votes` that bear each, and the `line` of one."""
         self._parts.append(variants)
         self._pending += variants.height
         if self._pending > _COMPACT_ROWS:
             self._compact()
 
     def elected(self) -> pl.DataFrame:
-        """One row per key: key, high, low of its variant."""
+        """One row per key: key, high, low of its variant and a line that bears it."""
         ranked = self._compact().sort("votes", "high", "low", descending=True)
-        return ranked.unique("key", keep="first", maintain_order=True).select("key", "high", "low")
+        return ranked.unique("key", keep="first", maintain_order=True).select("key", "high", "low", "line")
 
     def _compact(self) -> pl.DataFrame:
         if not self._parts:
-            schema = {"key": pl.String(), "high": pl.Int64(), "low": pl.Int64(), "votes": pl.UInt32()}
-            return pl.DataFrame(schema=schema)
+            whole = pl.Int64()
+            return pl.DataFrame(
+                schema={"key": pl.String(), "high": whole, "low": whole, "votes": pl.UInt32(), "line": whole}
+            )
         if len(self._parts) > 1:
-            summed = pl.concat(self._parts).group_by("key", "high", "low").agg(pl.col("votes").sum())
-            self._parts = [summed]
+            summed = pl.concat(self._parts).group_by("key", "high", "low")
+            self._parts = [summed.agg(pl.col("votes").sum(), pl.col("line").min())]
             self._pending = 0
         return self._parts[0]

@@ -28,6 +28,7 @@ _DATE: Final = re.compile(r"(?<!\d)(20\d{10})(?!\d)")
 _BOM: Final = b"\xef\xbb\xbf"
 _LINE_SEPARATORS: Final = (b"\xe2\x80\xa8", b"\xe2\x80\xa9")  # U+2028, U+2029
 _CONTROLS: Final = re.compile(rb"[\x00-\x08\x0b-\x1f\x7f]")
+_CONTROL_BYTES: Final = bytes(code for code in range(256) if _CONTROLS.match(bytes([code])))
 # U+0080–U+009F are cp1252 read as Latin-1 somewhere upstream (anomaly 5); five codes have no meaning there and stay.
 _CP1252: Final = {
     chr(code).encode(): char.encode()
@@ -49,6 +50,20 @@ class Layout:
     optional: frozenset[str] = frozenset()
 
 
+class RawLines:
+    """The bytes of lines by their number."""
+
+    def __init__(self, numbers: Sequence[int], lines: Sequence[bytes]) -> None:
+        self._numbers, self._lines = numbers, lines
+        self._found: dict[int, bytes] | None = None
+
+    def __getitem__(self, number: int) -> bytes:
+        # Hardly a batch has a line that anybody asks for.
+        if self._found is None:
+            self._found = dict(zip(self._numbers, self._lines, strict=True))
+        return self._found[number]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
     """Some checked lines: `frame` has our columns as texts ('' when absent) and `line`, the line number from 1 with the
@@ -56,7 +71,7 @@ class Batch:
 
     frame: pl.DataFrame
     file: str
-    raw: Mapping[int, bytes]
+    raw: RawLines
 
     def without(self, bad: pl.Expr, reason: str, reject: Reject) -> Batch:
         """Quarantine the lines for which `bad` holds, and go on with the others."""
@@ -66,22 +81,6 @@ class Batch:
         for line in lines:
             reject(RejectedLine(file=self.file, line=line, reason=reason, raw=self.raw[line]))
         return Batch(frame=self.frame.filter(~bad), file=self.file, raw=self.raw)
-
-
-class _RawLines(Mapping[int, bytes]):
-    """Lines of a block by number, without copying them."""
-
-    def __init__(self, numbers: Sequence[int], lines: Sequence[bytes]) -> None:
-        self._numbers, self._lines = numbers, lines
-
-    def __getitem__(self, number: int) -> bytes:
-        return self._lines[self._numbers.index(number)]
-
-    def __iter__(self) -> Iterator[int]:
-        return iter(self._numbers)
-
-    def __len__(self) -> int:
-        return len(self._numbers)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,37 +124,8 @@ class Extract:
             "duplicates": duplicates,
         }
 
-    def batches(self, reject: Reject, advance: Callable[[int], None] = lambda _: None) -> Iterator[Batch]:
-        """The file's lines, in blocks; broken ones go to `reject`. `advance` is told the bytes read.
 
-        Raises:
-            ImportRefused: the last line is cut (`truncated`), or there is no line after the header (`empty`).
-        """
-        reader = _Lines(self, reject)
-        line, rest, seen = 2, b"", False
-        with self.member.open() as file:
-            file.read(self.header_bytes)
-            while chunk := file.read(BLOCK_BYTES):
-                advance(len(chunk))
-                rest += chunk
-                end = rest.rfind(b"\n") + 1
-                if end:
-                    seen = True
-                    yield reader.batch(rest[:end], line)
-                    line += rest.count(b"\n", 0, end)
-                    rest = rest[end:]
-                elif len(rest) > BLOCK_BYTES:
-                    raise ImportRefused(f"{self.member.name}: line {line} never ends", reason="wrong-file")
-        if rest:
-            if not reader.complete(rest):
-                message = f"{self.member.name}: line {line}, the last one, is cut: the file is truncated"
-                raise ImportRefused(message, reason="truncated")
-            yield reader.batch(rest + b"\n", line)
-        elif not seen:
-            raise ImportRefused(f"{self.member.name}: no line after the header", reason="empty")
-
-
-class _Lines:
+class LineReader:
     """Checks the lines of one file and cuts them into columns."""
 
     def __init__(self, extract: Extract, reject: Reject) -> None:
@@ -169,11 +139,12 @@ class _Lines:
     def complete(self, line: bytes) -> bool:
         return self._problem(line.rstrip(b"\r")) is None
 
-    def batch(self, block: bytes, first_line: int) -> Batch:
+    def batch(self, lines: Sequence[bytes], numbers: Sequence[int]) -> Batch:
+        """Lines without their ends, and their numbers in the file; broken ones go to `reject`."""
+        block = b"\n".join(lines) + b"\n"
         if b"\r" in block:
             block = block.replace(b"\r\n", b"\n")
-        lines = block.split(b"\n")[:-1]
-        numbers: Sequence[int] = range(first_line, first_line + len(lines))
+            lines = block.split(b"\n")[:-1]
         if not self._clean(block, lines):
             kept: list[int] = []
             for place, line in enumerate(lines):
@@ -186,13 +157,13 @@ class _Lines:
             numbers = [numbers[place] for place in kept]
             lines = [self._trimmed(lines[place]) for place in kept]
             block = b"\n".join(lines) + b"\n" if lines else b""
-        return Batch(frame=self._frame(block, numbers), file=self._file, raw=_RawLines(numbers, lines))
+        return Batch(frame=self._frame(block, numbers), file=self._file, raw=RawLines(numbers, lines))
 
     def _clean(self, block: bytes, lines: Sequence[bytes]) -> bool:
         """Whether nothing needs a closer look: the quick answer for nearly every block."""
         bars = self._width - 1
         return (
-            not _CONTROLS.search(block)
+            len(block.translate(None, _CONTROL_BYTES)) == len(block)
             and not any(separator in block for separator in _LINE_SEPARATORS)
             and all(line.count(b"|") == bars for line in lines)
             and _is_utf8(block)
@@ -216,7 +187,7 @@ class _Lines:
         return line[:-1] if line.count(b"|") == self._width and line.endswith(b"|") else line
 
     def _frame(self, block: bytes, numbers: Sequence[int]) -> pl.DataFrame:
-        block = _C1.sub(lambda found: _CP1252.get(found[0], found[0]), block)
+        block = mended(block)
         schema = dict.fromkeys(self._names, pl.String())
         if not block:
             frame = pl.DataFrame(schema=schema)
@@ -232,6 +203,11 @@ class _Lines:
         columns = [pl.col(f"#{place}").alias(name) for name, place in self._fields.items()]
         absent = [pl.lit("").alias(name) for name in self._absent]
         return frame.select(*columns, *absent, pl.Series("line", numbers, dtype=pl.Int64))
+
+
+def mended(text: bytes) -> bytes:
+    """With the apostrophes and dashes that control characters were before somebody mistook their encoding."""
+    return _C1.sub(lambda found: _CP1252.get(found[0], found[0]), text)
 
 
 def find(paths: Sequence[Path], layouts: Sequence[Layout]) -> list[Extract]:

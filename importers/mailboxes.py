@@ -15,8 +15,9 @@ from directory.registry import loading
 from directory.registry.database import Database
 from directory.registry.loading import Merge, Plan
 from importers import columns, extract, pipeline
-from importers.digests import Digests, row_digests
-from importers.extract import Batch, Extract, Reject
+from importers.digests import row_digests
+from importers.extract import Batch, Reject
+from importers.keyed import KeyedFile
 from importers.pipeline import Job
 from importers.places import places
 from importers.progress import Progress, Silent
@@ -55,31 +56,33 @@ class MailboxReading(pipeline.Reading):
 
     def __init__(self, paths: Sequence[Path]) -> None:
         self._paths = paths
-        self._file: Extract
+        self._file: KeyedFile
 
     def open(self) -> None:
-        (self._file,) = extract.find(self._paths, [columns.MAILBOX])
-        self.as_of: dt.datetime = self._file.as_of
+        (found,) = extract.find(self._paths, [columns.MAILBOX])
+        self._file = KeyedFile(found, loading.MAILBOX, "address", _SEMANTIC)
+        self.as_of: dt.datetime = found.as_of
 
     def compare(self, merge: Merge, job: Job) -> list[Plan]:
-        file, digests = self._file, Digests()
-        job.warnings += file.warnings
-        job.stage(f"reading {file.member.name}", file.member.size)
-        for batch in file.batches(job.reject, job.progress.advance):
-            frame = _checked(batch, job.reject).frame
-            digests.add(frame["address_key"], *row_digests(frame, _SEMANTIC))
-        job.rows[file.layout.name] = digests.rows
-        job.sources.append(file.source(digests.rows, digests.duplicates()))
-        return [merge.plan(loading.MAILBOX, digests.per_key())]
+        file = self._file
+        file.sift(merge, job)
+        reject = file.rejecting(job)
+        for batch in file.read(job):
+            frame = _checked(batch, reject).frame
+            file.add(frame["address_key"], frame)
+            if file.straight:
+                _stage(merge, frame)
+        file.tell(job)
+        return [file.plan(merge)]
 
     def stage(self, merge: Merge, plans: Sequence[Plan], job: Job) -> None:
-        keys = plans[0].changes["key"]
-        if not keys.len():
-            return
-        job.stage(f"staging {self._file.member.name}", self._file.member.size)
-        for batch in self._file.batches(lambda _: None, job.progress.advance):
-            frame = _checked(batch, lambda _: None).frame
-            _stage(merge, frame.filter(pl.col("address_key").is_in(keys.implode())))
+        if not self._file.straight:
+            for batch in self._file.again(plans[0].changes["key"], job):
+                _stage(merge, _checked(batch, lambda _: None).frame)
+
+    def close(self) -> None:
+        if hasattr(self, "_file"):
+            self._file.close()
 
 
 def _checked(batch: Batch, reject: Reject) -> Batch:
@@ -112,8 +115,10 @@ def _stage(merge: Merge, frame: pl.DataFrame) -> None:
         pl.col("address_key").str.split("@").list.last().alias("domain"),
         "kind",
         pl.Series("paperless", paperless, dtype=pl.Boolean),
+        created_at=pl.lit(merge.now),
+        modified_at=pl.lit(merge.now),
     )
-    merge.stage(mailboxes, rows.unique())
+    merge.stage(mailboxes, rows)
     digest, _ = row_digests(frame, _SEMANTIC)
     types = pl.col("organization_identifier_type").str.strip_chars().str.to_uppercase()
     city, department = places(frame, country="country_label", department="department")
@@ -126,7 +131,7 @@ def _stage(merge: Merge, frame: pl.DataFrame) -> None:
         city,
         department,
     )
-    merge.stage(holders, normalised.unique())
+    merge.stage(holders, normalised)
 
 
 def _country(text: str) -> str:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -37,6 +37,7 @@ class Job:
     sources: list[Mapping[str, Any]] = field(default_factory=list)
     rows: dict[str, int] = field(default_factory=dict)
     durations_s: dict[str, float] = field(default_factory=dict)
+    straight: bool = False  # a first load: what the register holds nothing of is staged while it is read
     _stage: tuple[str, float] | None = None
 
     def reject(self, line: RejectedLine) -> None:
@@ -79,6 +80,9 @@ class Reading:
         """Labels of unknown codes: list, code, label."""
         return pl.DataFrame(schema={"list": pl.String(), "code": pl.String(), "label": pl.String()})
 
+    def close(self) -> None:
+        """Let go of the files."""
+
 
 class _RolledBack(Exception):
     """Carries a report out of a transaction that must not be committed."""
@@ -100,7 +104,8 @@ def run_import(
         run_id = runs.start_run(database, kind, of_run=options.of_run)
         job = Job(progress)
         try:
-            return _import(database, run_id, make(), options, job)
+            with contextlib.closing(make()) as reading:
+                return _import(database, run_id, reading, options, job)
         except ImportRefused as error:
             _remember(database, run_id, "refused", [error.message], job)
             raise
@@ -114,7 +119,7 @@ def run_import(
 
 def _remember(database: Database, run_id: int, status: str, reasons: Sequence[str], job: Job) -> None:
     # The database may be what failed; the run is then marked when the next import starts.
-    with suppress(DirectoryError), database.writing() as connection:
+    with contextlib.suppress(DirectoryError), database.writing() as connection:
         runs.finish_run(connection, run_id, status, reasons=reasons, warnings=job.warnings)
         runs.keep_rejected(connection, run_id, job.kept)
 
@@ -126,6 +131,7 @@ def _import(database: Database, run_id: int, reading: Reading, options: ImportOp
     try:
         with loading.begin(database) as merge:
             _refuse_older(merge, reading, options)
+            job.straight = merge.first_load and not options.dry_run
             plans += reading.compare(merge, job)
             if options.without_removals:
                 plans[:] = [plan.without_removals() for plan in plans]
@@ -181,7 +187,8 @@ def _apply(
         merge.merge(changed)
         merge.labels(reading.labels())
         merge.analyze(changed)
-    elif merge.as_of(reading.kind) == reading.as_of:
+    merge.refresh(plans)
+    if not changed and merge.as_of(reading.kind) == reading.as_of:
         _finish(merge.connection, run_id, "unchanged", reading, plans, job)
         return None
     if not changed:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final
 
 import polars as pl
 
@@ -15,8 +15,10 @@ from directory.registry import loading
 from directory.registry.database import Database
 from directory.registry.loading import Filled, Merge, Plan, Source
 from importers import columns, extract, pipeline
-from importers.digests import Digests, Election, row_digests
-from importers.extract import Batch, Extract
+from importers.digests import Election, row_digests
+from importers.doubts import Doubts
+from importers.extract import Extract
+from importers.keyed import KeyedFile
 from importers.pipeline import Job
 from importers.places import places
 from importers.progress import Progress, Silent
@@ -41,121 +43,79 @@ class RppsReading(pipeline.Reading):
 
     def __init__(self, paths: Sequence[Path]) -> None:
         self._paths = paths
-        self._readers: list[Reader] = []
+        self._readers: list[PersonFile] = []
         self._labels = Labels()
+        self._doubts = Doubts()
 
     def open(self) -> None:
         layouts = (columns.ACTIVITY, columns.EXPERTISE, columns.DIPLOMA)
         found = extract.find(self._paths, layouts)
-        make: dict[str, Callable[[Extract], Reader]] = {
-            "activity": ActivityReader,
-            "expertise": ExpertiseReader,
-            "diploma": DiplomaReader,
-        }
-        self._readers = [make[one.layout.name](one) for one in found]
+        make = {"activity": ActivityReader, "expertise": ExpertiseReader, "diploma": DiplomaReader}
+        self._readers = [make[one.layout.name](one, self._labels, self._doubts) for one in found]
         self.as_of: dt.datetime = min(one.as_of for one in found)
 
     def compare(self, merge: Merge, job: Job) -> list[Plan]:
-        plans: list[Plan] = []
-        for reader in self._readers:
-            file = reader.file
-            job.warnings += file.warnings
-            job.stage(f"reading {file.member.name}", file.member.size)
-            for batch in file.batches(job.reject, job.progress.advance):
-                checked = _with_key(batch, job)
-                self._labels.note(checked.frame)
-                reader.sum_up(checked)
-            job.rows[file.layout.name] = reader.rows
-            job.sources.append(file.source(reader.rows, reader.duplicates()))
-            plans += [merge.plan(source, digests) for source, digests in reader.digests()]
-        job.warnings += self._labels.warnings()
+        plans = [plan for reader in self._readers for plan in reader.compare(merge, job)]
+        job.warnings += [*self._labels.warnings(), *self._doubts.warnings()]
         return plans
 
     def stage(self, merge: Merge, plans: Sequence[Plan], job: Job) -> None:
+        wanted = {plan.source.name: plan for plan in plans if plan.changes.height}
         for reader in self._readers:
-            wanted = {plan.source.name: plan for plan in plans if plan.source in reader.sources and plan.changes.height}
-            if not wanted:
-                continue
-            job.stage(f"staging {reader.file.member.name}", reader.file.member.size)
-            for batch in reader.file.batches(lambda _: None, job.progress.advance):
-                reader.stage(merge, wanted, _with_key(batch, None).frame)
+            reader.stage(merge, wanted, job)
 
     def labels(self) -> pl.DataFrame:
         return self._labels.frame()
 
-
-def _with_key(batch: Batch, job: Job | None) -> Batch:
-    """Lines without a national identifier cannot be kept; odd ones are kept and reported."""
-
-    def ignore(_: object) -> None:
-        pass
-
-    batch = batch.without(pl.col("national_id") == "", "no national identifier", job.reject if job else ignore)
-    if job is not None and batch.frame.height:
-        mismatch = batch.frame.filter(pl.col("national_id") != pl.col("identifier_type") + pl.col("identifier"))
-        if mismatch.height:
-            first = mismatch["line"][0]
-            job.warnings.append(
-                f"{batch.file}: line {first}: the national identifier is not type and identifier together "
-                f"({mismatch.height} such lines in one block)"
-            )
-    return batch
+    def close(self) -> None:
+        for reader in self._readers:
+            reader.file.close()
 
 
-class Reader(Protocol):
-    """Reads one of the files: sums up its lines per key, then stages the lines of changed keys."""
-
-    @property
-    def file(self) -> Extract: ...
-
-    @property
-    def sources(self) -> tuple[Source, ...]: ...
-
-    @property
-    def rows(self) -> int: ...
-
-    def duplicates(self) -> int: ...
-
-    def sum_up(self, batch: Batch) -> None: ...
-
-    def digests(self) -> list[tuple[Source, pl.DataFrame]]: ...
-
-    def stage(self, merge: Merge, wanted: dict[str, Plan], frame: pl.DataFrame) -> None: ...
-
-
-class _PersonFile:
+class PersonFile:
     """A file whose lines are summed up per person."""
 
     source: Source
     semantic: tuple[str, ...]
 
-    def __init__(self, file: Extract) -> None:
-        self.file = file
-        self.sources: tuple[Source, ...] = (self.source,)
-        self._digests = Digests()
+    def __init__(self, extract: Extract, labels: Labels, doubts: Doubts) -> None:
+        self.file = KeyedFile(extract, self.source, "national_id", self.semantic)
+        self._labels, self._doubts = labels, doubts
 
-    @property
-    def rows(self) -> int:
-        return self._digests.rows
+    def compare(self, merge: Merge, job: Job) -> list[Plan]:
+        """Sum up the lines that are new or differ; on a first load, stage them at once."""
+        self.file.sift(merge, job)
+        reject = self.file.rejecting(job)
+        for batch in self.file.read(job):
+            # Lines without a national identifier cannot be kept; odd ones are kept and reported.
+            checked = batch.without(pl.col("national_id") == "", "no national identifier", reject)
+            self._labels.note(checked.frame)
+            self._doubts.note(checked)
+            frame = self.seen(checked.frame)
+            self.file.add(frame["national_id"], frame)
+            if self.file.straight:
+                self.stage_rows(merge, frame)
+        self.file.tell(job)
+        return [self.file.plan(merge)]
 
-    def duplicates(self) -> int:
-        return self._digests.duplicates()
+    def stage(self, merge: Merge, wanted: dict[str, Plan], job: Job) -> None:
+        plan = wanted.get(self.source.name)
+        if plan is not None and not self.file.straight:
+            for batch in self.file.again(plan.changes["key"], job):
+                self.stage_rows(merge, self.complete(batch.frame))
 
-    def sum_up(self, batch: Batch) -> None:
-        self._digests.add(batch.frame["national_id"], *row_digests(batch.frame, self.semantic))
+    def seen(self, frame: pl.DataFrame) -> pl.DataFrame:
+        """Lines that are read for the first time, with what the file's records need besides."""
+        return self.complete(frame)
 
-    def digests(self) -> list[tuple[Source, pl.DataFrame]]:
-        return [(self.source, self._digests.per_key())]
-
-    def stage(self, merge: Merge, wanted: dict[str, Plan], frame: pl.DataFrame) -> None:
-        keys = wanted[self.source.name].changes["key"]
-        self.stage_rows(merge, frame.filter(pl.col("national_id").is_in(keys.implode())))
+    def complete(self, frame: pl.DataFrame) -> pl.DataFrame:
+        return frame
 
     def stage_rows(self, merge: Merge, frame: pl.DataFrame) -> None:
         raise NotImplementedError
 
 
-class ExpertiseReader(_PersonFile):
+class ExpertiseReader(PersonFile):
     """SavoirFaire: the complete list of a person's expertises."""
 
     source = loading.EXPERTISE
@@ -166,7 +126,7 @@ class ExpertiseReader(_PersonFile):
         _stage_expertises(merge, frame, "expertise")
 
 
-class DiplomaReader(_PersonFile):
+class DiplomaReader(PersonFile):
     """Dipl_AutExerc: the label is often all that tells a diploma."""
 
     source = loading.DIPLOMA
@@ -241,66 +201,71 @@ _ORGANIZATION_COLUMNS: Final = (
 _ORGANIZATION_SIGNS: Final = ("name", "trade_name", "siret", "finess", "street_name", "postal_code", "post_office_line")
 
 
-class ActivityReader:
+class ActivityReader(PersonFile):
     """Personne_activite: persons with exercises and activities, and the structures that their lines describe."""
 
-    sources = (loading.ACTIVITY, loading.ORGANIZATION)
-    _semantic = (*_PERSON_COLUMNS, *_ACTIVITY_COLUMNS, "expertise_type", "expertise")
+    source = loading.ACTIVITY
+    semantic = (*_PERSON_COLUMNS, *_ACTIVITY_COLUMNS, "expertise_type", "expertise")
 
-    def __init__(self, file: Extract) -> None:
-        self.file = file
-        self._persons = Digests()
+    def __init__(self, extract: Extract, labels: Labels, doubts: Doubts) -> None:
+        super().__init__(extract, labels, doubts)
         self._organizations = Election()
-        self._elected: pl.DataFrame | None = None
+        self._elected: pl.DataFrame
 
-    @property
-    def rows(self) -> int:
-        return self._persons.rows
-
-    def duplicates(self) -> int:
-        return self._persons.duplicates()
-
-    def sum_up(self, batch: Batch) -> None:
-        frame = _with_organization_key(batch.frame)
-        self._persons.add(frame["national_id"], *row_digests(frame, self._semantic))
-        structures = _organizations(frame)
-        variants = structures.group_by("organization_key", *_ORGANIZATION_COLUMNS).len("votes")
-        high, low = row_digests(variants, _ORGANIZATION_COLUMNS)
-        self._organizations.add(variants.select(pl.col("organization_key").alias("key"), high, low, "votes"))
-
-    def digests(self) -> list[tuple[Source, pl.DataFrame]]:
+    def compare(self, merge: Merge, job: Job) -> list[Plan]:
+        plans = super().compare(merge, job)
+        touched = self._touched(merge)
+        if touched is not None:
+            self._read_colleagues(merge, touched)
         self._elected = self._organizations.elected()
-        return [(loading.ACTIVITY, self._persons.per_key()), (loading.ORGANIZATION, self._elected)]
+        digests = self._elected.select("key", "high", "low", raw=pl.lit(None, pl.Int64))
+        return [*plans, merge.plan(loading.ORGANIZATION, digests, touched)]
 
-    def stage(self, merge: Merge, wanted: dict[str, Plan], frame: pl.DataFrame) -> None:
-        frame = _with_organization_key(frame)
-        if "activity" in wanted:
-            keys = wanted["activity"].changes["key"]
-            self._stage_persons(merge, frame.filter(pl.col("national_id").is_in(keys.implode())))
-        if "organization" in wanted:
-            self._stage_organizations(merge, frame, wanted["organization"].changes)
+    def seen(self, frame: pl.DataFrame) -> pl.DataFrame:
+        frame = self.complete(frame)
+        self._organizations.add(_variants(_organizations(frame)))
+        return frame
 
-    def _stage_persons(self, merge: Merge, frame: pl.DataFrame) -> None:
+    def complete(self, frame: pl.DataFrame) -> pl.DataFrame:
+        return _with_organization_key(frame)
+
+    def _touched(self, merge: Merge) -> pl.DataFrame | None:
+        """The structures that today's changed lines name, and those that yesterday's did; None when all were read."""
+        if self.file.considered is None:
+            return None
+        now = self._organizations.elected().select("key")
+        return pl.concat([now, merge.workplaces(self.file.considered)]).unique()
+
+    def _read_colleagues(self, merge: Merge, touched: pl.DataFrame) -> None:
+        """The unchanged lines that describe those structures have their say as well."""
+        assert self.file.considered is not None
+        there = merge.working_at(touched).join(self.file.considered, on="key", how="anti")
+        lines = self.file.lines
+        for batch in lines.batches(lines.of_keys(there["key"]), lambda _: None):
+            structures = _organizations(self.complete(batch.frame))
+            named = structures.join(touched, left_on="organization_key", right_on="key", how="semi")
+            self._organizations.add(_variants(named))
+
+    def stage(self, merge: Merge, wanted: dict[str, Plan], job: Job) -> None:
+        super().stage(merge, wanted, job)
+        plan = wanted.get("organization")
+        if plan is not None:
+            chosen = self._elected.join(plan.changes, on="key", how="semi")
+            for batch in self.file.at(chosen["line"]):
+                self._stage_organizations(merge, _organizations(self.complete(batch.frame)))
+
+    def stage_rows(self, merge: Merge, frame: pl.DataFrame) -> None:
         persons, exercises, activities, _ = (filled for filled in loading.ACTIVITY.tables)
-        merge.stage(persons, frame.select(_PERSON_COLUMNS).unique())
-        merge.stage(exercises, frame.select("national_id", "profession", "category").unique())
+        merge.stage(persons, frame.select(_PERSON_COLUMNS))
+        merge.stage(exercises, frame.select("national_id", "profession", "category"))
         # A registration authority alone is no activity (anomaly 10); a mode alone is one (anomaly 11).
         signs = [name for name in _ACTIVITY_COLUMNS if name not in ("profession", "category", "registration_authority")]
         active = frame.filter(pl.any_horizontal(pl.col(name) != "" for name in signs))
         digest, _ = row_digests(active, _ACTIVITY_COLUMNS)
-        rows = active.select("national_id", *_ACTIVITY_COLUMNS, digest.alias("digest"))
-        merge.stage(activities, rows.unique())
+        merge.stage(activities, active.select("national_id", *_ACTIVITY_COLUMNS, digest.alias("digest")))
         _stage_expertises(merge, frame, "activity")
 
-    def _stage_organizations(self, merge: Merge, frame: pl.DataFrame, changes: pl.DataFrame) -> None:
-        structures = _organizations(frame).join(
-            changes.select("key", "high", "low"), left_on="organization_key", right_on="key"
-        )
-        structures = structures.unique()
-        if not structures.height:
-            return
-        high, low = row_digests(structures, _ORGANIZATION_COLUMNS)
-        elected = structures.filter((structures["high"] == high) & (structures["low"] == low))
+    def _stage_organizations(self, merge: Merge, elected: pl.DataFrame) -> None:
         city, department = places(
             elected,
             country="country",
@@ -325,7 +290,14 @@ def _with_organization_key(frame: pl.DataFrame) -> pl.DataFrame:
 
 
 def _organizations(frame: pl.DataFrame) -> pl.DataFrame:
-    return frame.filter(pl.col("organization_key") != "").select("organization_key", *_ORGANIZATION_COLUMNS)
+    return frame.filter(pl.col("organization_key") != "").select("organization_key", *_ORGANIZATION_COLUMNS, "line")
+
+
+def _variants(structures: pl.DataFrame) -> pl.DataFrame:
+    """What lines say of structures: key, high, low, how many say so, and the first that does."""
+    high, low = row_digests(structures, _ORGANIZATION_COLUMNS)
+    said = structures.select(pl.col("organization_key").alias("key"), high, low, "line")
+    return said.group_by("key", "high", "low").agg(votes=pl.len(), line=pl.col("line").min())
 
 
 def _stage_expertises(merge: Merge, frame: pl.DataFrame, source: str) -> None:
@@ -333,7 +305,7 @@ def _stage_expertises(merge: Merge, frame: pl.DataFrame, source: str) -> None:
     rows = frame.filter(pl.col("expertise") != "").select(
         pl.lit(source).alias("source"), "national_id", "profession", "category", "expertise_type", "expertise"
     )
-    merge.stage(filled, rows.unique())
+    merge.stage(filled, rows)
 
 
 class Labels:
@@ -341,17 +313,17 @@ class Labels:
 
     def __init__(self) -> None:
         self._found: dict[tuple[str, str], Counter[str]] = {}
+        self._known = {column: ["", *nomenclature.codes(name)] for column, name in columns.CODE_LISTS.items()}
+        self._known["role"] += nomenclature.codes("functions")
 
     def note(self, frame: pl.DataFrame) -> None:
         for column, list_name in columns.CODE_LISTS.items():
             label = f"{column}_label"
             if column not in frame.columns or label not in frame.columns:
                 continue
-            known = nomenclature.codes(list_name)
-            also = nomenclature.codes("functions") if column == "role" else {}
-            for code, text, number in frame.group_by(column, label).len().iter_rows():
-                if code and code not in known and code not in also:
-                    self._found.setdefault((list_name, code), Counter())[text] += number
+            unknown = frame.select(column, label).filter(~pl.col(column).is_in(self._known[column]))
+            for code, text, number in unknown.group_by(column, label).len().iter_rows():
+                self._found.setdefault((list_name, code), Counter())[text] += number
 
     def frame(self) -> pl.DataFrame:
         rows = [

@@ -114,7 +114,7 @@ class Register:
             feed.expand(connection)
             change(connection)
             feed.expand(connection)
-            return feed.publish(connection, first_load=False)
+            return feed.publish(connection, reset=False)
 
 
 @contextlib.contextmanager

@@ -109,15 +109,15 @@ def expand(connection: Connection) -> None:
         connection.execute(text(f"{statement} AS found (kind, key) ON CONFLICT DO NOTHING"))
 
 
-def publish(connection: Connection, *, first_load: bool) -> int:
+def publish(connection: Connection, *, reset: bool) -> int:
     """Take the next revision and write its feed; returns the revision.
 
     The row lock of `register_state` is taken here, last, and held to the commit: revisions become visible in order,
-    and a follower that has seen one has seen all before it. A first load, or a change of a large share of everything,
-    is one `reset` line instead of millions.
+    and a follower that has seen one has seen all before it. With `reset` (a first load), or after a change of a large
+    share of everything, that is one line instead of millions.
     """
     revision = _next_revision(connection)
-    if first_load or _large(connection):
+    if reset or _large(connection):
         connection.execute(
             text("INSERT INTO feed (revision, kind, key) VALUES (:revision, :kind, '')"),
             {"revision": revision, "kind": RESET},

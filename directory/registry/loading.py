@@ -11,15 +11,18 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import io
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import polars as pl
-from sqlalchemy import Connection, Table, select, text, update
+from sqlalchemy import Connection, Table, func, select, text, update
 
 from directory.model import Kind
 from directory.registry import feed
+from directory.registry.bulk import Bulk
 from directory.registry.database import Database
 from directory.registry.tables import (
     activity,
@@ -38,6 +41,8 @@ from directory.registry.tables import (
 
 _COPY: Final = "(FORMAT csv, DELIMITER '|', QUOTE E'\\x01', ESCAPE E'\\x01', NULL E'\\x02')"
 """No quoting and no escaping: the extracts hold no `|`, line feed or control character inside a field."""
+_MOST_SENT: Final = 3  # batches of rows that may wait to be sent
+_MANY: Final = 100_000  # records of one kind, all of them new
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,12 +114,14 @@ OPERATOR: Final = Source(name="operator", kind=None, tables=(Filled(table=operat
 class Plan:
     """What one source would change: keys with their new digest, and keys to remove.
 
-    `changes` has the columns key, high, low, is_new; `removed` has the column key.
+    `changes` has the columns key, high, low, raw, is_new; `removed` has the column key; `restated` (key, raw) are the
+    records that say the same in other bytes.
     """
 
     source: Source
     changes: pl.DataFrame
     removed: pl.DataFrame
+    restated: pl.DataFrame
     unchanged: int
 
     @property
@@ -143,70 +150,104 @@ class Plan:
         }
 
     def without_removals(self) -> Plan:
-        return Plan(source=self.source, changes=self.changes, removed=self.removed.clear(), unchanged=self.unchanged)
+        return replace(self, removed=self.removed.clear(), unchanged=self.unchanged + self.removed.height)
 
 
-@dataclass(slots=True)
 class Merge:
-    """The open transaction of one import."""
+    """The open transaction of one import.
 
-    connection: Connection
-    first_load: bool
-    _staged: set[str] = field(default_factory=set)
+    What is sent to the database, or asked of it in bulk, goes through one thread of its own, so that the next block is
+    parsed meanwhile; everything else waits for that thread first (`settle`).
+    """
 
-    def plan(self, source: Source, digests: pl.DataFrame) -> Plan:
-        """Compare a file's digests (columns key, high, low; one row per key) with the register's."""
-        stored = self._stored(source)
+    def __init__(self, connection: Connection, *, first_load: bool) -> None:
+        self.connection = connection
+        self.first_load = first_load
+        self.now: dt.datetime = connection.execute(select(func.now())).scalar_one()
+        self._bulk = Bulk(connection)
+        self._staged: set[str] = set()
+        self._worker = ThreadPoolExecutor(1, thread_name_prefix="copy")
+        self._sent: deque[Future[None]] = deque()
+        self._reset = first_load
+
+    def stored(self, source: Source) -> Future[pl.DataFrame]:
+        """The register's keys of a source, each with the digest of its lines' bytes: columns key, raw."""
+        statement = f"SELECT key, raw FROM digest WHERE source = '{source.name}'"
+        return self._worker.submit(self._read, statement, {"key": pl.String(), "raw": pl.Int64()})
+
+    def plan(self, source: Source, digests: pl.DataFrame, considered: pl.DataFrame | None = None) -> Plan:
+        """Compare a file's digests (columns key, high, low, raw; one row per key) with the register's.
+
+        `considered` (column key) are the stored records that the digests are the whole truth about; the others are
+        known to be unchanged. None: all of them.
+        """
+        self.settle()
+        stored = self._digests(source, considered)
         joined = digests.join(stored, on="key", how="left", suffix="_stored", maintain_order="left")
         differs = pl.col("high_stored").is_null() | (pl.col("high") != pl.col("high_stored")) | (
             pl.col("low") != pl.col("low_stored")
         )  # fmt: skip
-        changes = joined.filter(differs).select("key", "high", "low", is_new=pl.col("high_stored").is_null())
+        changes = joined.filter(differs).select("key", "high", "low", "raw", is_new=pl.col("high_stored").is_null())
+        restated = joined.filter(~differs & pl.col("raw").ne_missing(pl.col("raw_stored"))).select("key", "raw")
         removed = stored.join(digests, on="key", how="anti").select("key")
-        unchanged = digests.height - changes.height
-        return Plan(source=source, changes=changes, removed=removed, unchanged=unchanged)
+        total = stored.height if considered is None else self._number(source)
+        changed = changes.height - int(changes["is_new"].sum())
+        unchanged = total - changed - removed.height
+        return Plan(source=source, changes=changes, removed=removed, restated=restated, unchanged=unchanged)
+
+    def workplaces(self, people: pl.DataFrame) -> pl.DataFrame:
+        """The structures (column key) where the register says that these people (column key) work."""
+        return self._related(people, "national_id", "organization_key")
+
+    def working_at(self, organizations: pl.DataFrame) -> pl.DataFrame:
+        """The people (column key) of whom the register says that they work at these structures (column key)."""
+        return self._related(organizations, "organization_key", "national_id")
 
     def stage(self, filled: Filled, rows: pl.DataFrame) -> None:
-        """COPY rows, whose columns are named like the table's, into the table's stage."""
-        name = f"stage_{filled.table.name}"
+        """COPY rows, whose columns are named like the table's, into the table's stage, or into the table when that is
+        empty. All rows of a key come together."""
+        name = filled.table.name
+        # What decides is asked once a table; the thread has nothing to do yet when it is.
         if name not in self._staged:
+            self.settle()
             self._staged.add(name)
-            self.connection.execute(
-                text(f"CREATE TEMP TABLE {name} (LIKE {filled.table.name} INCLUDING DEFAULTS) ON COMMIT DROP")
-            )
-            # A stage holds what the file gives; what is filled in while merging may be absent here.
-            for column in filled.table.columns:
-                if not column.nullable and column.server_default is None:
-                    self.connection.execute(text(f'ALTER TABLE {name} ALTER "{column.name}" DROP NOT NULL'))
-        if rows.height:
-            self.copy(name, rows)
+            if not self._bulk.begin(name):
+                self._make_stage(filled)
+        target = name if self._bulk.begin(name) else f"stage_{name}"
+        self._send(self._copy_distinct, filled, target, rows)
 
-    def copy(self, table: str, rows: pl.DataFrame) -> None:
-        columns = ", ".join(f'"{name}"' for name in rows.columns)
-        buffer = io.BytesIO()
-        rows.write_csv(buffer, separator="|", include_header=False, quote_style="never", null_value="\x02")
-        buffer.seek(0)
-        with self._cursor() as cursor:
-            cursor.copy_expert(f"COPY {table} ({columns}) FROM STDIN WITH {_COPY}", buffer)
+    def settle(self) -> None:
+        """Wait until everything sent has arrived."""
+        while self._sent:
+            self._sent.popleft().result()
 
     def merge(self, plans: list[Plan]) -> None:
         """Replace the rows of changed keys and drop those of removed ones; note in the feed what that touches."""
+        self.settle()
+        self._bulk.finish()
         feed.begin(self.connection)
-        for plan in plans:
-            self._keys(plan)
-            if plan.source.kind is not None:
-                self._touch(plan)
-        for plan in plans:
-            if plan.source is TRUSTED_DOMAIN and not self.first_load:
-                # Mailboxes show whether their domain is listed, not by whom: only what enters or leaves counts.
-                moved = f"SELECT key AS domain FROM keys_{plan.source.name} WHERE is_new OR high IS NULL"
-                feed.touch_domains(self.connection, f"({moved}) AS k")
-        if not self.first_load:
+        self._reset = self.first_load or any(_fills_a_kind(plan) for plan in plans)
+        if not self._reset:
+            self._touch_directly(plans)
             feed.expand(self.connection)
         for plan in plans:
             self._replace(plan)
-        if not self.first_load:
+        self._bulk.finish()
+        if not self._reset:
             feed.expand(self.connection)
+
+    def refresh(self, plans: list[Plan]) -> None:
+        """Keep the digests of the bytes of records that say the same in other words."""
+        update = "UPDATE digest AS d SET raw = r.raw FROM restated r WHERE d.source = :source AND d.key = r.key"
+        for plan in plans:
+            if plan.restated.height:
+                self._temporary("restated", plan.restated, 'key text COLLATE "C", raw bigint')
+                self.connection.execute(text(update), {"source": plan.source.name})
+                self.connection.execute(text("DROP TABLE restated"))
+
+    def close(self) -> None:
+        """End the thread; what it had begun is rolled back with the transaction, or was waited for."""
+        self._worker.shutdown(cancel_futures=True)
 
     def touch_nothing(self) -> None:
         """Prepare to publish a revision that changes no record: only the date of the extract."""
@@ -230,7 +271,7 @@ class Merge:
     def publish(self, kind: str, as_of: dt.datetime) -> int:
         """Take the next revision; returns it."""
         self.connection.execute(update(register_state).values({_AS_OF[kind]: as_of}))
-        return feed.publish(self.connection, first_load=self.first_load)
+        return feed.publish(self.connection, reset=self._reset)
 
     def analyze(self, plans: list[Plan]) -> None:
         """Fresh statistics where much has changed, so that tonight's readers get good plans."""
@@ -240,107 +281,183 @@ class Merge:
                     self.connection.execute(text(f"ANALYZE {filled.table.name}"))
                 self.connection.execute(text("ANALYZE digest"))
 
-    def _stored(self, source: Source) -> pl.DataFrame:
+    def _digests(self, source: Source, considered: pl.DataFrame | None) -> pl.DataFrame:
+        schema = {"key": pl.String(), "high": pl.Int64(), "low": pl.Int64(), "raw": pl.Int64()}
+        statement = "SELECT d.key, high, low, raw FROM digest d"
+        if considered is None:
+            return self._read(f"{statement} WHERE source = '{source.name}'", schema)
+        self._temporary("considered", considered.select("key"), 'key text COLLATE "C"')
+        found = self._read(f"{statement} JOIN considered USING (key) WHERE source = '{source.name}'", schema)
+        self.connection.execute(text("DROP TABLE considered"))
+        return found
+
+    def _number(self, source: Source) -> int:
+        counted = text("SELECT count(*) FROM digest WHERE source = :source")
+        return int(self.connection.execute(counted, {"source": source.name}).scalar_one())
+
+    def _related(self, known: pl.DataFrame, by: str, wanted: str) -> pl.DataFrame:
+        self.settle()
+        self._temporary("known", known.select("key"), 'key text COLLATE "C"')
+        found = self._read(
+            f"SELECT DISTINCT {wanted} FROM activity JOIN known ON key = {by} WHERE {wanted} <> ''",
+            {"key": pl.String()},
+        )
+        self.connection.execute(text("DROP TABLE known"))
+        return found
+
+    def _temporary(self, name: str, rows: pl.DataFrame, columns: str) -> None:
+        self.connection.execute(text(f"CREATE TEMP TABLE {name} ({columns}) ON COMMIT DROP"))
+        self._copy(name, rows)
+        self.connection.execute(text(f"ANALYZE {name}"))
+
+    def _read(self, statement: str, schema: dict[str, pl.DataType]) -> pl.DataFrame:
+        """A query's rows, by COPY."""
         buffer = io.BytesIO()
         with self._cursor() as cursor:
-            statement = f"SELECT key, high, low FROM digest WHERE source = '{source.name}'"
             cursor.copy_expert(f"COPY ({statement}) TO STDOUT WITH {_COPY}", buffer)
-        schema = {"key": pl.String(), "high": pl.Int64(), "low": pl.Int64()}
         if not buffer.tell():
             return pl.DataFrame(schema=schema)
+        return pl.read_csv(
+            buffer.getvalue(),
+            has_header=False,
+            separator="|",
+            quote_char=None,
+            schema=schema,
+            null_values="\x02",
+            empty_string_is_null=False,
+        )
+
+    def _send(self, work: Callable[..., None], *arguments: Any) -> None:
+        if len(self._sent) >= _MOST_SENT:
+            self._sent.popleft().result()
+        self._sent.append(self._worker.submit(work, *arguments))
+
+    def _copy_distinct(self, filled: Filled, target: str, rows: pl.DataFrame) -> None:
+        rows = _one_each(filled, rows)
+        if rows.height:
+            self._copy(target, rows)
+
+    def _copy(self, table: str, rows: pl.DataFrame) -> None:
+        columns = ", ".join(f'"{name}"' for name in rows.columns)
+        buffer = io.BytesIO()
+        rows.write_csv(buffer, separator="|", include_header=False, quote_style="never", null_value="\x02")
         buffer.seek(0)
-        return pl.read_csv(buffer, has_header=False, separator="|", quote_char=None, schema=schema)
+        with self._cursor() as cursor:
+            cursor.copy_expert(f"COPY {table} ({columns}) FROM STDIN WITH {_COPY}", buffer)
+
+    def _make_stage(self, filled: Filled) -> None:
+        self.connection.execute(
+            text(f"CREATE TEMP TABLE stage_{filled.table.name} (LIKE {filled.table.name} INCLUDING DEFAULTS) "
+                 "ON COMMIT DROP")
+        )  # fmt: skip
+
+    def _touch_directly(self, plans: list[Plan]) -> None:
+        for plan in plans:
+            self._keys(plan)
+            if plan.source.kind is not None:
+                self._touch(plan)
+            if plan.source is TRUSTED_DOMAIN:
+                # Mailboxes show whether their domain is listed, not by whom: only what enters or leaves counts.
+                moved = f"SELECT key AS domain FROM keys_{plan.source.name} WHERE is_new OR high IS NULL"
+                feed.touch_domains(self.connection, f"({moved}) AS k")
 
     def _keys(self, plan: Plan) -> None:
         """The temporary table keys_<source>: every key that changes, with its new digest; null for those that go."""
-        name = f"keys_{plan.source.name}"
-        self.connection.execute(
-            text(
-                f'CREATE TEMP TABLE {name} (key text COLLATE "C" PRIMARY KEY, high bigint, low bigint, '
-                "is_new boolean NOT NULL) "
-                "ON COMMIT DROP"
-            )
-        )
-        gone = plan.removed.select(
-            "key", high=pl.lit(None, pl.Int64), low=pl.lit(None, pl.Int64), is_new=pl.lit(value=False)
-        )
-        rows = pl.concat([plan.changes.select("key", "high", "low", "is_new"), gone])
-        if rows.height:
-            self.copy(name, rows)
-            self.connection.execute(text(f"ANALYZE {name}"))
+        none = pl.lit(None, pl.Int64)
+        gone = plan.removed.select("key", high=none, low=none, raw=none, is_new=pl.lit(value=False))
+        rows = pl.concat([plan.changes.select("key", "high", "low", "raw", "is_new"), gone])
+        columns = 'key text COLLATE "C" PRIMARY KEY, high bigint, low bigint, raw bigint, is_new boolean NOT NULL'
+        self._temporary(f"keys_{plan.source.name}", rows, columns)
 
     def _touch(self, plan: Plan) -> None:
-        assert plan.source.kind is not None
-        if not self.first_load:
-            self.connection.execute(
-                text(
-                    f"INSERT INTO touched (kind, key) SELECT :kind, key FROM keys_{plan.source.name} "
-                    "ON CONFLICT (kind, key) DO UPDATE SET direct = true"
-                ),
-                {"kind": str(plan.source.kind)},
-            )
+        self.connection.execute(
+            text(
+                f"INSERT INTO touched (kind, key) SELECT :kind, key FROM keys_{plan.source.name} "
+                "ON CONFLICT (kind, key) DO UPDATE SET direct = true"
+            ),
+            {"kind": str(plan.source.kind)},
+        )
 
     def _replace(self, plan: Plan) -> None:
+        if not plan.stored:
+            self._fill(plan)
+            return
+        if self._reset:
+            self._keys(plan)
         keys = f"keys_{plan.source.name}"
         if plan.source is MAILBOX:
-            self._stamp_mailboxes()
+            self._keep_creation()
         for filled in plan.source.tables:
             table = filled.table.name
-            if plan.stored:
-                self.connection.execute(
-                    text(
-                        f'DELETE FROM {table} USING {keys} AS k WHERE {table}."{filled.key}" = k.key '
-                        f"AND NOT k.is_new AND {filled.only}"
-                    )
+            self.connection.execute(
+                text(
+                    f'DELETE FROM {table} USING {keys} AS k WHERE {table}."{filled.key}" = k.key '
+                    f"AND NOT k.is_new AND {filled.only}"
                 )
-            if f"stage_{table}" in self._staged:
-                self._insert(filled)
+            )
+            self._insert(filled)
+        of_source = {"source": plan.source.name}
         self.connection.execute(
             text(
                 f"DELETE FROM digest USING {keys} AS k WHERE source = :source AND digest.key = k.key AND NOT k.is_new"
             ),
-            {"source": plan.source.name},
+            of_source,
         )
         self.connection.execute(
             text(
-                f"INSERT INTO digest (source, key, high, low) SELECT :source, key, high, low FROM {keys} "
+                f"INSERT INTO digest (source, key, high, low, raw) SELECT :source, key, high, low, raw FROM {keys} "
                 "WHERE high IS NOT NULL"
             ),
-            {"source": plan.source.name},
+            of_source,
         )
+
+    def _fill(self, plan: Plan) -> None:
+        """A source of which the register held nothing: there is nothing to replace."""
+        for filled in plan.source.tables:
+            self._insert(filled)
+        self._bulk.begin("digest")
+        self._copy("digest", plan.changes.select(pl.lit(plan.source.name).alias("source"), "key", "high", "low", "raw"))
 
     def _insert(self, filled: Filled) -> None:
-        """Staged rows into the table, one per distinct key; where lines disagree the greatest text wins, so that the
-        outcome does not depend on the order of lines."""
-        columns = [f'"{column.name}"' for column in filled.table.columns]
-        distinct = [f'"{name}"' for name in filled.distinct]
-        rest = [f"{column} DESC" for column in columns if column not in distinct]
-        self.connection.execute(
-            text(
-                f"INSERT INTO {filled.table.name} ({', '.join(columns)}) "
-                f"SELECT DISTINCT ON ({', '.join(distinct)}) {', '.join(columns)} FROM stage_{filled.table.name} "
-                f"WHERE {filled.only} ORDER BY {', '.join([*distinct, *rest])}"
+        table = filled.table.name
+        if table in self._staged and not self._bulk.begin(table):
+            columns = ", ".join(f'"{column.name}"' for column in filled.table.columns)
+            self.connection.execute(
+                text(f"INSERT INTO {table} ({columns}) SELECT {columns} FROM stage_{table} WHERE {filled.only}")
             )
-        )
 
-    def _stamp_mailboxes(self) -> None:
-        """Created when first seen, modified now. Address and type are immutable (DOMAIN section 4 rule 1): another
-        type is a new mailbox."""
-        if "stage_mailbox" not in self._staged:
-            return
-        self.connection.execute(text("UPDATE stage_mailbox SET created_at = now(), modified_at = now()"))
-        self.connection.execute(
-            text(
-                "UPDATE stage_mailbox AS s SET created_at = m.created_at FROM mailbox AS m "
-                "WHERE m.address_key = s.address_key AND m.kind = s.kind"
+    def _keep_creation(self) -> None:
+        """A mailbox was created when it was first seen. Address and type are immutable (DOMAIN section 4 rule 1):
+        another type is a new mailbox."""
+        if "mailbox" in self._staged:
+            self.connection.execute(
+                text(
+                    "UPDATE stage_mailbox AS s SET created_at = m.created_at FROM mailbox AS m "
+                    "WHERE m.address_key = s.address_key AND m.kind = s.kind"
+                )
             )
-        )
 
     @contextlib.contextmanager
     def _cursor(self) -> Iterator[Any]:
         driver: Any = self.connection.connection.driver_connection
         with driver.cursor() as cursor:
             yield cursor
+
+
+def _fills_a_kind(plan: Plan) -> bool:
+    """Whether so many records are new that an index is sooner built anew than told of each."""
+    return plan.source.kind is not None and not plan.stored and plan.created >= _MANY
+
+
+def _one_each(filled: Filled, rows: pl.DataFrame) -> pl.DataFrame:
+    """One row per distinct key; where lines disagree the greatest text wins, so that the outcome does not depend on
+    the order of lines."""
+    rows = rows.unique(maintain_order=True)
+    if rows.n_unique(filled.distinct) == rows.height:
+        return rows
+    rest = [column.name for column in filled.table.columns if column.name in rows.columns]
+    ordered = rows.sort([name for name in rest if name not in filled.distinct], descending=True, maintain_order=True)
+    return ordered.unique(filled.distinct, keep="first", maintain_order=True)
 
 
 _AS_OF: Final = {
@@ -357,4 +474,8 @@ def begin(database: Database) -> Iterator[Merge]:
         connection.execute(text("SET LOCAL lock_timeout = '30s'"))
         revision = connection.execute(select(register_state.c.revision)).scalar_one()
         documents = connection.execute(text("SELECT EXISTS (SELECT FROM practitioner) OR EXISTS (SELECT FROM mailbox)"))
-        yield Merge(connection=connection, first_load=revision == 0 or not documents.scalar_one())
+        merge = Merge(connection, first_load=revision == 0 or not documents.scalar_one())
+        try:
+            yield merge
+        finally:
+            merge.close()

@@ -161,6 +161,8 @@ digest = Table(
     *_texts("source", "key"),
     Column("high", BigInteger, nullable=False),
     Column("low", BigInteger, nullable=False),
+    # Of the very bytes of the record's lines: while it stays, they need not be parsed to know that all is as it was.
+    Column("raw", BigInteger),
     PrimaryKeyConstraint("source", "key"),
 )
 
