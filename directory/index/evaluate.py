@@ -4,19 +4,22 @@ Logic is three-valued (RFC 4511 section 4.5.1.7): a predicate is asked for the d
 which it is false; what is undefined is neither, and a negation asks its part for the other outcome. Which candidates
 are matches is known exactly for most predicates, and for some documents at least of the others; the rest is checked on
 the documents' values (`matching`), as far as needed (`choice`).
+
+An evaluation is a generator of steps, each of a few milliseconds at most, so that whoever shares a thread with others
+can let them have their turns in between.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from pyroaring import BitMap
 
 from directory import text
 from directory.errors import TimeLimitExceeded
-from directory.index import layout, matching, sets
+from directory.index import layout, matching, nearness, sets
 from directory.index.decoded import NOBODY
 from directory.index.layout import GRAM_FIELDS, LONGEST_ANCHORED, LONGEST_GRAM
 from directory.index.sets import Candidates
@@ -43,13 +46,17 @@ if TYPE_CHECKING:
     from directory.index.reader import Snapshot
 
 _FEW: Final = 24  # documents that are sooner checked than narrowed down further
-CHECK_EVERY: Final = 64  # documents checked between two looks at the clock
+CHECK_EVERY: Final = 64  # documents checked between two looks at the clock, at most
 _PIECES: Final = 24  # pieces that are looked up: more of them tell hardly more
 
 TOO_LONG: Final = "the search took longer than its time limit"
 TOO_LONG_FR: Final = "la recherche a dépassé sa limite de temps"
 
 _UNDEFINED: Final = Candidates.exactly(NOBODY)
+
+T = TypeVar("T")
+Steps = Generator[None, None, Candidates]
+"""Candidates, after some steps."""
 
 
 class Evaluation:
@@ -69,50 +76,73 @@ class Evaluation:
         if kinds != self._kinds:
             left_s = self._until - time.monotonic()
             return Evaluation(self._snapshot, left_s, kinds).of_kinds(predicate, kinds)
-        candidates = self.candidates(predicate)
+        candidates = self._at_once(self.candidates(predicate))
         if candidates.exact:
             return candidates.ids
+        self._at_once(self.prepare(predicate))
         check, read = matching.check(predicate, self.nearby), self._snapshot.raw_values
         unsure = self._timed(candidates.ids - candidates.sure)
         checked = [number for number in unsure if check(number, matching.split(read(number)))]
         return BitMap(checked) | (candidates.sure & candidates.ids)
 
-    def candidates(self, predicate: Predicate) -> Candidates:
+    def candidates(self, predicate: Predicate) -> Steps:
         """Documents among which are all those for which the predicate is true."""
         if isinstance(predicate, And):
-            found, unproven = self._narrowed(predicate.parts, wanted=True)
+            found, unproven = yield from self._narrowed(predicate.parts, wanted=True)
             self.unproven = unproven[0] if len(unproven) == 1 else And(tuple(unproven))
         else:
-            found, self.unproven = self._holding(predicate, wanted=True), predicate
+            found = yield from self._holding(predicate, wanted=True)
+            self.unproven = predicate
         if found.ids is self._everything:
             return found
         ids = found.ids & self._everything
         return Candidates(ids, ids if found.exact else found.sure)
 
-    def nearby(self, near: Near) -> BitMap:
-        """The documents of an approximate match: equal, or, where the field is made of words, every word alike to the
-        ear or within a typo or two."""
-        if near not in self._near:
-            from directory.index.search import near_documents
+    def prepare(self, predicate: Predicate) -> Generator[None, None, None]:
+        """Look up what checks on values cannot do without: the approximate matches of a predicate."""
+        match predicate:
+            case Not(part):
+                yield from self.prepare(part)
+            case And(parts) | Or(parts):
+                for part in parts:
+                    yield from self.prepare(part)
+            case Near():
+                yield from self._near_by(predicate)
 
-            exact = sets.term(self._snapshot, near.field, text.fold(near.value))
-            self._near[near] = exact | near_documents(self._snapshot, near.field, near.value)
+    def nearby(self, near: Near) -> BitMap:
+        """The documents of an approximate match that has been looked up: equal, or, where the field is made of words,
+        every word alike to the ear or within a typo or two."""
         return self._near[near]
+
+    def _at_once(self, steps: Generator[None, None, T]) -> T:
+        """All the steps, one after the other."""
+        while True:
+            try:
+                next(steps)
+            except StopIteration as end:
+                found: T = end.value
+                return found
+            self._check_time()
 
     # -- logic -------------------------------------------------------------------------------------------------------
 
-    def _holding(self, predicate: Predicate, *, wanted: bool) -> Candidates:
+    def _holding(self, predicate: Predicate, *, wanted: bool) -> Steps:
         """Candidates for a predicate being true, or being false: what is undefined is neither, and a negation asks its
         part for the other outcome. They may lie outside of the kinds asked for."""
+        asserted: Candidates | None
         match predicate:
             case Not(part):
-                return self._holding(part, wanted=not wanted)
+                return (yield from self._holding(part, wanted=not wanted))
             case And(parts):
-                return self._all(parts, wanted=True) if wanted else self._any(parts, wanted=False)
+                return (yield from (self._all if wanted else self._any)(parts, wanted=wanted))
             case Or(parts):
-                return self._any(parts, wanted=True) if wanted else self._all(parts, wanted=False)
-        self._check_time()
-        asserted = _ASSERTIONS[type(predicate)](self, predicate)
+                return (yield from (self._any if wanted else self._all)(parts, wanted=wanted))
+            case Near():
+                asserted = yield from self._near_by(predicate)
+            case Resolves():
+                asserted = yield from self._resolves(predicate)
+            case _:
+                asserted = _ASSERTIONS[type(predicate)](self, predicate)
         if asserted is None:
             return _UNDEFINED
         if wanted:
@@ -120,11 +150,14 @@ class Evaluation:
         others = self._everything - asserted.sure if asserted.sure else self._everything
         return Candidates(others, others if asserted.exact else self._everything - asserted.ids)
 
-    def _all(self, parts: Iterable[Predicate], *, wanted: bool) -> Candidates:
+    def _all(self, parts: Iterable[Predicate], *, wanted: bool) -> Steps:
         """Candidates for every part."""
-        return self._narrowed(parts, wanted=wanted)[0]
+        found, _ = yield from self._narrowed(parts, wanted=wanted)
+        return found
 
-    def _narrowed(self, parts: Iterable[Predicate], *, wanted: bool) -> tuple[Candidates, list[Predicate]]:
+    def _narrowed(
+        self, parts: Iterable[Predicate], *, wanted: bool
+    ) -> Generator[None, None, tuple[Candidates, list[Predicate]]]:
         """Candidates for every part: the cheap parts first, and none is looked up once few documents are left; and the
         parts that not all of them are known to satisfy."""
         ids = sure = self._everything
@@ -133,17 +166,21 @@ class Evaluation:
         for place, part in enumerate(in_turn):
             if len(ids) <= _FEW:
                 return Candidates(ids, NOBODY), unproven + in_turn[place:]
-            found = self._holding(part, wanted=wanted)
+            found = yield from self._holding(part, wanted=wanted)
             exact = found.exact and sure is ids
             if not found.exact:
                 unproven.append(part)
             ids = self._both(ids, found.ids)
             sure = ids if exact else self._both(sure, found.sure)
+            yield
         return Candidates(ids, sure), unproven
 
-    def _any(self, parts: Iterable[Predicate], *, wanted: bool) -> Candidates:
+    def _any(self, parts: Iterable[Predicate], *, wanted: bool) -> Steps:
         """Candidates for some part."""
-        found = [self._holding(part, wanted=wanted) for part in parts]
+        found = []
+        for part in parts:
+            found.append((yield from self._holding(part, wanted=wanted)))
+            yield
         ids = self._some(one.ids for one in found)
         exact = all(one.exact for one in found)
         return Candidates(ids, ids if exact else self._some(one.sure for one in found))
@@ -173,8 +210,11 @@ class Evaluation:
             return self._ordered(equal)
         return Candidates.exactly(self._whole(sets.term(self._snapshot, equal.field, text.fold(equal.value))))
 
-    def _near_by(self, near: Near) -> Candidates:
-        return Candidates.exactly(self.nearby(near))
+    def _near_by(self, near: Near) -> Steps:
+        if near not in self._near:
+            equal = sets.term(self._snapshot, near.field, text.fold(near.value))
+            self._near[near] = equal | (yield from nearness.near_documents(self._snapshot, near.field, near.value))
+        return Candidates.exactly(self._near[near])
 
     def _like(self, like: Like) -> Candidates | None:
         initial, middle, final = matching.folded_parts(like)
@@ -222,7 +262,7 @@ class Evaluation:
         found = (sets.term(self._snapshot, field, value) for value in values if holds(value))
         return Candidates.exactly(sets.union(found))
 
-    def _resolves(self, resolves: Resolves) -> Candidates:
+    def _resolves(self, resolves: Resolves) -> Steps:
         """Every word begins a word of the name or of the address, or an identifier."""
         words = text.words(resolves.text)
         ids = sure = self._everything if words else NOBODY
@@ -232,6 +272,7 @@ class Evaluation:
                 found.append(self._numbered(word))
             ids = ids & sets.union(one.ids for one in found)
             sure = sure & sets.union(one.sure for one in found)
+            yield
         return Candidates(ids, ids if len(sure) == len(ids) else sure)
 
     def _numbered(self, word: str) -> Candidates:
@@ -273,10 +314,8 @@ _ASSERTIONS: Final[Mapping[type[Predicate], Callable[[Evaluation, Any], Candidat
     Is: Evaluation._is,
     Has: Evaluation._has,
     Like: Evaluation._like,
-    Near: Evaluation._near_by,
     AtLeast: Evaluation._ordered,
     AtMost: Evaluation._ordered,
-    Resolves: Evaluation._resolves,
     Anything: Evaluation._anything,
     Undefined: Evaluation._undefined,
 }

@@ -16,15 +16,14 @@ from __future__ import annotations
 import math
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from pyroaring import BitMap
 
-from directory import text
-from directory.errors import QueryTooComplex, TimeLimitExceeded
-from directory.index import layout, lexicon, ranking
+from directory.errors import TimeLimitExceeded
+from directory.index import layout, ranking
 from directory.index.answers import Match, Page
 from directory.index.collect import likely
 from directory.index.evaluate import Evaluation
@@ -339,51 +338,3 @@ def _described(asked: Asked) -> dict[str, Any]:
 
 def _step(name: str, **what: Any) -> dict[str, Any]:
     return {"step": name, **what}
-
-
-# -- LDAP --------------------------------------------------------------------------------------------------------------
-
-_CLASS_OF: Final = {
-    Field.SN: "name",
-    Field.GIVEN_NAME: "name",
-    Field.CN: "name",
-    Field.DISPLAY_NAME: "name",
-    Field.ORGANIZATION: "structure",
-    Field.SERVICE: "structure",
-    Field.CITY: "place",
-    Field.DEPARTMENT: "place",
-    Field.TITLE: "profession",
-    Field.SPECIALTY: "profession",
-}
-_LONG: Final = 8  # letters of a word that two edits may be away from
-_MOST_NEAR: Final = 32
-
-
-def near_documents(snapshot: Snapshot, on: Field, value: str) -> BitMap:
-    """The documents in which every word of `value` is near a word of the field's class (LDAP `~=`).
-
-    Raises:
-        QueryTooComplex: more words than any value has: each costs as much as a search of its own.
-    """
-    word_class = _CLASS_OF.get(on)
-    words = text.words(value)
-    if word_class is None or not words:
-        return BitMap()
-    if len(words) > _MOST_NEAR:
-        raise QueryTooComplex(f"more than {_MOST_NEAR} words to be near to")
-    return BitMap.intersection(*(_near(snapshot, word_class, word) for word in words))
-
-
-def _near(snapshot: Snapshot, word_class: str, word: str) -> BitMap:
-    keys = {layout.word_key(word_class, other) for other in _alike(snapshot, word)}
-    sets = [documents for _, documents in snapshot.postings("words", keys)]
-    return BitMap.union(*sets) if sets else BitMap()
-
-
-def _alike(snapshot: Snapshot, word: str) -> Iterator[str]:
-    yield word
-    if len(word) >= 3 and word.isalpha():
-        yield from lexicon.sounding_like(snapshot, word)
-        yield from lexicon.one_edit_away(snapshot, word)
-        if len(word) >= _LONG:
-            yield from lexicon.two_edits_away(snapshot, word)

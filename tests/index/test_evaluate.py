@@ -17,7 +17,7 @@ from directory.index.documents import prepare
 from directory.index.evaluate import Evaluation
 from directory.index.matching import generalized_time
 from directory.model import Kind, Mailbox, Organization, Record
-from directory.query import And, Field, Is, Like, Near, Predicate, Query, Resolves
+from directory.query import And, Field, Is, Like, Near, Not, Or, Predicate, Query, Resolves
 from tests.index import oracle
 from tests.index.people import AT, PEOPLE
 from tests.index.register_of_records import RegisterOfRecords
@@ -119,15 +119,32 @@ def test_what_the_sets_tell_exactly_is_not_left_to_be_checked(tmp_path: Path, mo
     infix = Like(Field.CN, middle=("arti",))
     with made(RegisterOfRecords.of(PEOPLE), tmp_path).read() as snapshot:
         evaluation = Evaluation(snapshot, 5.0, (Kind.MAILBOX,))
-        evaluation.candidates(And((infix, Is(Field.OBJECT_CLASS, "person"), Like(Field.MAIL, initial="box"))))
+        list(evaluation.candidates(And((infix, Is(Field.OBJECT_CLASS, "person"), Like(Field.MAIL, initial="box")))))
         assert evaluation.unproven == infix
+
+
+@pytest.mark.parametrize(
+    ("costly", "pieces"),
+    [
+        (Or(tuple(Like(Field.CN, middle=(f"{one}",)) for one in range(250))), 250),
+        (Not(And(tuple(Like(Field.STREET, final=f"{one}") for one in range(250)))), 250),
+        (Near(Field.CN, "martin martinn mrtin marttin martni"), 5),
+        (Resolves(" ".join(f"m{one}" for one in range(200))), 200),
+    ],
+)
+def test_a_costly_predicate_is_evaluated_in_a_step_for_each_piece(
+    costly: Predicate, pieces: int, tmp_path: Path
+) -> None:
+    # So that whoever shares the thread has turns in between.
+    with made(RegisterOfRecords.of(PEOPLE), tmp_path).read() as snapshot:
+        assert len(list(Evaluation(snapshot, 5.0, KINDS).candidates(costly))) >= pieces
 
 
 def test_once_few_documents_are_left_the_other_parts_are_left_to_be_checked(tmp_path: Path) -> None:
     parts = Is(Field.OBJECT_CLASS, "person"), Like(Field.MAIL, initial="box")
     with made(RegisterOfRecords.of(PEOPLE), tmp_path).read() as snapshot:
         evaluation = Evaluation(snapshot, 5.0, (Kind.MAILBOX,))
-        evaluation.candidates(And(parts))
+        list(evaluation.candidates(And(parts)))
         assert evaluation.unproven == And(parts)
 
 
