@@ -12,8 +12,10 @@ from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
 import directory
-from api import autocomplete, coverage, health, metrics, pages, problems, records, search
+from api import autocomplete, coverage, health, metrics, problems, records, search
 from api.access import Access, visited
+from api.web import problem_pages
+from api.web import routes as pages
 from directory.callers.trace import Done, Trace
 from directory.index.reader import Index
 from directory.logs import pairs
@@ -47,7 +49,7 @@ def create_app(settings: Settings, index: Index, trace: Trace | None = None) -> 
         openapi_url="/openapi.json",
         license_info={"name": "Data: Licence Ouverte 2.0 (RPPS, Annuaire Santé, ANS)"},
     )
-    problems.install(app)
+    problems.install(app, problem_pages.shown(index))
     for router in (
         search.router(settings, index),
         autocomplete.router(settings, index),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -33,6 +34,7 @@ _KINDS: Final[dict[type[DirectoryError], tuple[int, str, str, str]]] = {
     errors.Unavailable: (503, "unavailable", "Service momentanément indisponible", "Temporarily unavailable"),
 }
 _TYPE: Final = "urn:annuaire:problem:"
+Handler = Callable[[Request, Any], Awaitable[Response]]
 
 
 class Ambiguous(DirectoryError):
@@ -44,7 +46,10 @@ class Ambiguous(DirectoryError):
 
 
 def language(request: Request) -> str:
-    """`fr` or `en`: the first of the two that Accept-Language names, French when neither."""
+    """`fr` or `en`: the one that the address of a page asks for (`?lang=`), else the first of the two that
+    Accept-Language names, French when neither."""
+    if (asked := request.query_params.get("lang")) in ("fr", "en"):
+        return str(asked)
     for part in request.headers.get("accept-language", "").split(","):
         tag = part.split(";")[0].strip().lower()[:2]
         if tag in ("fr", "en"):
@@ -59,10 +64,20 @@ def problem(status: int, kind: str, title: str, detail: str, **more: Any) -> Res
     return Response(orjson.dumps(body), status, headers, "application/problem+json")
 
 
-def install(app: FastAPI) -> None:
-    """Render every error of this application as a problem."""
+def install(app: FastAPI, shown: Callable[[Request, Response], Response]) -> None:
+    """Render every error of this application as a problem; `shown` may put a page in its place, for browsers."""
 
-    @app.exception_handler(DirectoryError)
+    def handles(kind: type[Exception]) -> Callable[[Handler], Handler]:
+        def register(handler: Handler) -> Handler:
+            async def answer(request: Request, error: Any) -> Response:
+                return shown(request, await handler(request, error))
+
+            app.add_exception_handler(kind, answer)
+            return handler
+
+        return register
+
+    @handles(DirectoryError)
     async def expected(request: Request, error: DirectoryError) -> Response:
         french = language(request) == "fr"
         if isinstance(error, Ambiguous):
@@ -78,7 +93,7 @@ def install(app: FastAPI) -> None:
             response.headers["WWW-Authenticate"] = 'Bearer realm="annuaire"'
         return response
 
-    @app.exception_handler(RequestValidationError)
+    @handles(RequestValidationError)
     async def invalid(request: Request, error: RequestValidationError) -> Response:
         french = language(request) == "fr"
         wrong = [{"parameter": str(one["loc"][-1]), "reason": one["msg"]} for one in error.errors() if one.get("loc")]
@@ -91,7 +106,7 @@ def install(app: FastAPI) -> None:
         title = "Demande incorrecte" if french else "Invalid request"
         return problem(422, "invalid-input", title, detail, errors=wrong)
 
-    @app.exception_handler(HTTPException)
+    @handles(HTTPException)
     async def http(request: Request, error: HTTPException) -> Response:
         french = language(request) == "fr"
         known = {404: ("not-found", "Introuvable", "Not found"),
@@ -105,7 +120,7 @@ def install(app: FastAPI) -> None:
             response.headers[header] = value
         return response
 
-    @app.exception_handler(Exception)
+    @handles(Exception)
     async def unexpected(request: Request, error: Exception) -> Response:
         ticket = reference()
         log.error("internal error %s", pairs(reference=ticket), exc_info=error)

@@ -133,6 +133,9 @@ class Settings(BaseSettings):
         32_768, ge=8, le=2**24, description="Callers counted at a time, 1.2 KB each in one file of the data directory."
     )
 
+    operator: str = Field("", description="Who runs this service (name, address), for the legal page.")
+    operator_contact: str = Field("", description="Their e-mail address, for the legal page.")
+
     http_proxies: str = Field(
         "",
         description="Networks, separated by commas, of reverse proxies that are trusted to say whose HTTP requests "

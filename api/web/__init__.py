@@ -1,0 +1,1 @@
+"""The pages for people: search, cards, coverage, register; rendered here, complete without scripts."""

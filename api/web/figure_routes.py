@@ -1,0 +1,69 @@
+"""The pages to look at rather than read: who is equipped, and what the register holds."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from api.health import freshness
+from api.web import coverage
+from api.web.rendering import READABLE, render
+from directory import nomenclature
+from directory.errors import NotFound
+from directory.index.reader import Index
+from directory.settings import Settings
+
+
+def router(settings: Settings, index: Index) -> APIRouter:
+    routes = APIRouter()
+
+    @routes.api_route("/coverage", methods=READABLE)
+    async def coverage_page(request: Request) -> Response:
+        profession = _code(request, "profession", "professions")
+        department = _code(request, "department", "departments")
+        with index.read() as snapshot:
+            departments = coverage.by_department(snapshot, profession)
+            return render(
+                request,
+                "coverage.html",
+                snapshot.state,
+                listed=True,
+                whole=coverage.whole(snapshot, profession=profession, department=department),
+                departments=departments,
+                tiles=coverage.tiles(departments),
+                professions=coverage.by_profession(snapshot, department),
+                classes=coverage.classes(departments),
+                profession=profession,
+                department=department,
+                profession_label=nomenclature.label("professions", profession) or "",
+                department_label=nomenclature.label("departments", department) or "",
+            )
+
+    @routes.api_route("/register", methods=READABLE)
+    async def register_page(request: Request) -> Response:
+        health, age_s = freshness(settings, index)
+        with index.read() as snapshot:
+            return render(
+                request,
+                "register.html",
+                snapshot.state,
+                listed=True,
+                health=health,
+                age_s=age_s,
+                counts=snapshot.counts(),
+                whole=coverage.whole(snapshot),
+            )
+
+    return routes
+
+
+def _code(request: Request, name: str, list_name: str) -> str:
+    """A code of a list that the address gives, or nothing.
+
+    Raises:
+        NotFound: it is not in the list.
+    """
+    code = request.query_params.get(name, "")
+    if code and code not in nomenclature.codes(list_name):
+        raise NotFound(f"no {name} has this code", fr="aucune entrée de la liste ne porte ce code")
+    return code
