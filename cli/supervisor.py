@@ -22,6 +22,7 @@ from dataclasses import dataclass, field
 from types import FrameType
 from typing import Final
 
+from cli import schedule
 from cli.processes import sole_holder
 from directory import logs, metrics
 from directory.errors import DirectoryError, InvalidInput, Unavailable
@@ -132,6 +133,9 @@ class Supervisor:
     ) -> list[Worker]:
         """A place for each worker."""
         places = [Worker("follower")]
+        if self.settings.nightly_at is not None:
+            schedule.trigger(self.settings.nightly_at)  # what cannot be meant is said now
+            places.append(Worker("nightly"))
         if ldap is not None:
             secure = (ldaps.fileno(),) if ldaps is not None else ()
             fds = (ldap.fileno(), self._loads, self._tickets, *secure)

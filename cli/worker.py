@@ -29,6 +29,8 @@ def main() -> None:
     signal.signal(signal.SIGUSR1, lambda *_: logs.reopen())
     if role == "follower":
         _follow(settings, lifeline)
+    elif role == "nightly":
+        _keep_schedule(settings, lifeline)
     else:
         metrics.share(settings.metrics_path, f"{role}-{number}")
         end_with_parent(lifeline, lambda: os.kill(os.getpid(), signal.SIGTERM))
@@ -48,6 +50,16 @@ def _follow(settings: Settings, lifeline: int) -> None:
     end_with_parent(lifeline, stop.set)
     register = RegistryRegister(reader_url(settings))
     Follower(register, settings.index_path, map_bytes=settings.index_map_bytes).run(stop)
+
+
+def _keep_schedule(settings: Settings, lifeline: int) -> None:
+    from cli.schedule import keep_schedule
+
+    stop = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    end_with_parent(lifeline, stop.set)
+    keep_schedule(settings, stop)
 
 
 def _serve(role: str, number: int, settings: Settings, inherited: Sequence[int]) -> None:

@@ -60,7 +60,8 @@ class ImportRefused(DirectoryError):
     """A source cannot be imported at all and nothing changed.
 
     `reason` is a stable word for machines, one of: `already-running`, `not-found`, `wrong-file`, `missing-column`,
-    `truncated`, `empty`, `encoding`, `bad-signature`, `unsigned`, `expired`, `untrusted`, `older`, `plan-changed`.
+    `truncated`, `empty`, `encoding`, `bad-signature`, `unsigned`, `expired`, `untrusted`, `older`, `plan-changed`,
+    `digest`, `disk`.
     The message names the file and, where known, line and column.
     """
 

@@ -191,6 +191,40 @@ class Settings(BaseSettings):
     import_rejected_limit: float = Field(
         0.01, ge=0, le=1, description="Share of rejected lines past which a run is held."
     )
+    rpps_source: str | None = Field(
+        None,
+        description="Where `annuaire nightly` finds the PS_LibreAcces files: https:// addresses (separated by blanks), "
+        "a folder, or s3://bucket/prefix. Unset: they are not looked for.",
+    )
+    mailboxes_source: str | None = Field(None, description="The same for the Extraction_Correspondance_MSSante file.")
+    trusted_domains_source: str | None = Field(None, description="The same for the white list.")
+    source_ca_file: Path | None = Field(
+        None,
+        description="PEM file of authorities trusted for the sources' https addresses, beside the system's (the "
+        "national service's authority, IGC-Santé, is in no public store).",
+    )
+    s3_endpoint: str | None = Field(
+        None, description="https address of the S3-compatible store of s3:// sources. Unset: Amazon's."
+    )
+    nightly_at: str | None = Field(
+        None,
+        description="When `annuaire serve` starts the nightly run, as five fields of crontab in Paris time: "
+        "`30 4 * * *`. Unset: never; cron or a systemd timer may (docs/operations.md).",
+    )
+    spool_kept: int = Field(10, ge=1, description="Deliveries of each source that are kept, to apply or revert to.")
+    late_after_h: float = Field(
+        48.0, gt=0, description="Hours after which a source's latest file counts as late (it comes daily, with gaps)."
+    )
+    notice_webhook: str | None = Field(
+        None, description="Address to which notices of held, failed, late and recovered nights are posted as JSON."
+    )
+    notice_mail: str | None = Field(
+        None, description="Mail addresses, separated by commas, that such notices are sent to."
+    )
+    notice_from: str = Field("annuaire@localhost", description="Mail address that notices come from.")
+    smtp_server: str = Field(
+        "localhost:25", pattern=r"^[^\s:]+:\d{1,5}$", description="Mail server that takes the notices, as host:port."
+    )
     whitelist_ca_file: Path | None = Field(
         None, description="PEM file of certificates trusted to sign the white list. Unset: those shipped."
     )
@@ -244,6 +278,10 @@ class Settings(BaseSettings):
     def plain_passwords(self) -> bool:
         """Whether passwords are accepted without TLS."""
         return not self.public if self.ldap_plain_passwords is None else self.ldap_plain_passwords
+
+    @property
+    def spool_path(self) -> Path:
+        return self.data_dir / "spool"
 
     @property
     def index_path(self) -> Path:

@@ -206,6 +206,24 @@ def test_a_killed_worker_is_replaced_while_lookups_and_an_import_go_on(
     assert annuaire(loaded, "index", "verify", "--json").strip() == "[]"
 
 
+def test_a_nightly_run_that_was_cut_short_goes_on_when_the_service_starts(
+    environ: dict[str, str], country: Path, tmp_path: Path
+) -> None:
+    tonight = {
+        **environ,
+        "ANNUAIRE_RPPS_SOURCE": str(country),
+        "ANNUAIRE_MAILBOXES_SOURCE": str(country),
+        "ANNUAIRE_NIGHTLY_AT": "0 4 1 1 *",
+    }
+    summary = json.loads(annuaire(tonight, "nightly", "--only", "rpps", "--json"))
+    assert [one["status"] for one in summary["outcomes"]] == ["applied"]
+    cut_short = Path(environ["ANNUAIRE_DATA_DIR"]) / "spool/running"
+    cut_short.touch()
+    with serving(tonight) as node:
+        until(lambda: node.has(first_address(country)), 60, "the mailboxes are imported")
+        until(lambda: not cut_short.exists(), 10, "the run comes to its end")
+
+
 def test_a_killed_database_comes_back_and_lookups_never_stop(
     loaded: dict[str, str], country: Path, tmp_path: Path
 ) -> None:

@@ -38,6 +38,18 @@ def state_of(database: Database) -> RegisterState:
         return read_state(connection)
 
 
+def dates_of(database: Database) -> dict[str, dt.datetime]:
+    """When the extracts that the register holds were made, by kind of import."""
+    with database.reading() as connection:
+        row = connection.execute(select(register_state)).one()
+    dates = {
+        "rpps": row.rpps_as_of,
+        "mailboxes": row.mailboxes_as_of,
+        "trusted-domains": row.trusted_domains_as_of,
+    }
+    return {kind: date.astimezone(dt.UTC) for kind, date in dates.items() if date is not None}
+
+
 def counts(database: Database) -> dict[str, int]:
     """Rows per record table, and distinct trusted domains."""
     with database.reading() as connection:
