@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import csv
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -14,6 +15,7 @@ from directory.settings import Settings
 
 if TYPE_CHECKING:
     from directory.registry.database import Database
+    from directory.registry.runs import RejectedLine
     from importers.report import ImportOptions, ImportReport
 
 imports: Final = typer.Typer(help="Import an extract: rpps, mailboxes or trusted-domains.", no_args_is_help=True)
@@ -155,19 +157,35 @@ def list_runs(context: typer.Context, json: bool = _JSON, limit: int = typer.Opt
 
 
 @runs.command()
-def show(context: typer.Context, run: int, json: bool = _JSON) -> None:
+def show(
+    context: typer.Context,
+    run: int,
+    json: bool = _JSON,
+    rejected: Path | None = typer.Option(None, "--rejected", help="Write every rejected line to this CSV file."),
+) -> None:
     """One import: counts, reasons, warnings and a sample of the lines it rejected."""
     from directory.registry import runs as register_runs
     from directory.registry.database import open_database
 
     with open_database(context.obj, reader=True) as database:
         found = register_runs.show_run(database, run).as_json()
+        if rejected is not None:
+            _write_rejected(rejected, register_runs.rejected_of(database, run))
     if json:
         print_json(found)
         return
     _describe(found)
     for line in found.get("rejected_lines") or ():
         print(f"{line['file']}:{line['line']}: {line['reason']}: {line['raw']}")
+
+
+def _write_rejected(path: Path, lines: Iterable[RejectedLine]) -> None:
+    with path.open("w", encoding="utf-8", newline="") as file:
+        table_of = csv.writer(file)
+        table_of.writerow(("file", "line", "reason", "raw"))
+        for line in lines:
+            raw = line.raw.decode("utf-8", "backslashreplace")
+            table_of.writerow((line.file, line.line, line.reason, raw))
 
 
 @runs.command()

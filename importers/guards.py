@@ -1,36 +1,50 @@
 """The rails of an import: what a human should look at before yesterday's register is replaced.
 
 A held run changes nothing and says why in plain sentences; `annuaire runs apply N` applies it. Small registers are
-left alone: below `SMALL` records a percentage means little.
+left alone: below `SMALL` records a percentage means little. Besides each kind as a whole, its share in each
+département and at each mail domain is looked at: what empties one hospital's domain is nothing to the country.
 """
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from directory.registry.loading import Plan
+import polars as pl
+
+from directory.model import Kind
+from directory.registry import loading, slices
+from directory.registry.loading import Merge, Plan
 from directory.registry.runs import Run
 from importers.report import ImportOptions
 
 SMALL: Final = 20
+_SLICE: Final = 50  # records of one département or domain, from which on its percentage means something
+_MOVED: Final = 100  # addresses that leave one domain for another under the same name in one night
+BASELINE: Final = dt.timedelta(days=7)
 
 
 def reasons_to_hold(
+    merge: Merge,
     plans: Sequence[Plan],
     rows: Mapping[str, int],
     rejected: int,
-    previous: Run | None,
+    earlier: Sequence[Run],
     options: ImportOptions,
 ) -> list[str]:
     """Why this import should wait for a human; empty when it may go on.
 
-    `rows` are the data lines read per layout, `rejected` the number of quarantined ones.
+    `rows` are the data lines read per layout, `rejected` the number of quarantined ones, `earlier` the runs in force of
+    the last days, newest first.
     """
     reasons: list[str] = []
     for plan in plans:
         reasons += _too_much(plan, options)
-    reasons += _too_few_rows(rows, previous, options)
+        reasons += _too_much_of_a_departement(merge, plan, options)
+        if plan.source is loading.MAILBOX:
+            reasons += _too_much_of_a_domain(merge, plan, options)
+    reasons += _too_few_rows(rows, earlier, options)
     total = sum(rows.values()) + rejected
     if rejected >= SMALL and rejected > options.rejected_limit * total:
         share = _percent(rejected, total)
@@ -50,19 +64,70 @@ def _too_much(plan: Plan, options: ImportOptions) -> list[str]:
     return found
 
 
-def _too_few_rows(rows: Mapping[str, int], previous: Run | None, options: ImportOptions) -> list[str]:
-    if previous is None:
+def _too_much_of_a_departement(merge: Merge, plan: Plan, options: ImportOptions) -> list[str]:
+    """Départements that would lose or change more than their share, the worst first."""
+    if plan.source not in (loading.ACTIVITY, loading.ORGANIZATION, loading.MAILBOX):
         return []
-    before = {source["layout"]: int(source.get("rows", 0)) for source in previous.sources}
+    assert plan.source.kind is not None
     found = []
-    for layout, number in rows.items():
-        held = before.get(layout, 0)
-        if held - number >= SMALL and number < options.row_floor * held:
+    changed = plan.changes.filter(~pl.col("is_new"))
+    for verb, keys in (("remove", plan.removed), ("change", changed)):
+        if keys.height < _SLICE:
+            continue
+        for code, number, stored in merge.of_departments(plan.source.kind, keys, at_least=_SLICE):
+            if number > options.removal_limit * stored:
+                share = _percent(number, stored)
+                found.append(
+                    f"it would {verb} {number} of {stored} {_WHAT[plan.source.kind]} of the département {code} "
+                    f"({share}, limit {options.removal_limit:.0%})"
+                )
+    return found
+
+
+_WHAT: Final = {
+    Kind.PRACTITIONER: "activities",
+    Kind.ORGANIZATION: "structures",
+    Kind.MAILBOX: "mailboxes",
+}
+
+
+def _too_much_of_a_domain(merge: Merge, plan: Plan, options: ImportOptions) -> list[str]:
+    """Domains that would lose more than their share of mailboxes, and those that move to another one together."""
+    gone = slices.domains_of(plan.removed)
+    came = slices.domains_of(plan.changes.filter("is_new"))
+    moved = slices.moves(gone, came).filter(pl.col("number") >= _MOVED)
+    found = [
+        f"{number} mailboxes would move from the domain {old}{merge.operator_of(old)} to {new}{merge.operator_of(new)}"
+        for old, new, number in moved.iter_rows()
+    ]
+    left = gone.group_by("domain").len("number").filter(pl.col("number") >= _SLICE)
+    for domain, number in left.sort("number", "domain", descending=True).iter_rows():
+        stored = merge.mailboxes_at(domain)
+        if number > options.removal_limit * stored:
             found.append(
-                f"the {layout} file has {number} rows, the last one had {held} "
-                f"({_percent(number, held)}, floor {options.row_floor:.0%})"
+                f"it would remove {number} of {stored} mailboxes of the domain {domain}{merge.operator_of(domain)} "
+                f"({_percent(number, stored)}, limit {options.removal_limit:.0%})"
             )
     return found
+
+
+def _too_few_rows(rows: Mapping[str, int], earlier: Sequence[Run], options: ImportOptions) -> list[str]:
+    """Files that have shrunk against the last one, or by a little every night against the fullest of the last days."""
+    found = []
+    for layout, number in rows.items():
+        before = [held for held in (_rows_of(run, layout) for run in earlier) if held]
+        for held, whose in ((before[0], "the last one had"), (max(before), "within 7 days one had")) if before else ():
+            if held - number >= SMALL and number < options.row_floor * held:
+                found.append(
+                    f"the {layout} file has {number} rows, {whose} {held} "
+                    f"({_percent(number, held)}, floor {options.row_floor:.0%})"
+                )
+                break
+    return found
+
+
+def _rows_of(run: Run, layout: str) -> int:
+    return next((int(source.get("rows", 0)) for source in run.sources if source["layout"] == layout), 0)
 
 
 def _percent(part: int, whole: int) -> str:

@@ -18,7 +18,7 @@ from directory.registry import loading, runs
 from directory.registry.database import Database
 from directory.registry.loading import Merge, Plan
 from directory.registry.runs import RejectedLine
-from importers.guards import reasons_to_hold
+from importers.guards import BASELINE, reasons_to_hold
 from importers.progress import Progress
 from importers.report import ImportOptions, ImportReport
 
@@ -175,8 +175,9 @@ def _apply(
     """Guard, stage, merge and publish; the new revision, or None when there was nothing to say."""
     changed = [plan for plan in plans if not plan.empty]
     if options.guards and not merge.first_load:
-        previous = runs.last_applied(merge.connection, reading.kind)
-        reasons = reasons_to_hold(plans, job.rows, job.rejected.total(), previous, options)
+        job.stage("checking")
+        earlier = runs.in_force(merge.connection, reading.kind, reading.as_of - BASELINE)
+        reasons = reasons_to_hold(merge, plans, job.rows, job.rejected.total(), earlier, options)
         if reasons:
             raise _RolledBack("dry-run" if options.dry_run else "held", reasons)
     if options.dry_run:

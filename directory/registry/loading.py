@@ -21,7 +21,7 @@ import polars as pl
 from sqlalchemy import Connection, Table, func, select, text, update
 
 from directory.model import Kind
-from directory.registry import feed
+from directory.registry import feed, slices
 from directory.registry.bulk import Bulk
 from directory.registry.database import Database
 from directory.registry.tables import (
@@ -202,6 +202,36 @@ class Merge:
     def working_at(self, organizations: pl.DataFrame) -> pl.DataFrame:
         """The people (column key) of whom the register says that they work at these structures (column key)."""
         return self._related(organizations, "organization_key", "national_id")
+
+    def of_departments(self, kind: Kind, keys: pl.DataFrame, *, at_least: int) -> list[tuple[str, int, int]]:
+        """département, how many rows of these records (column key) it has, and how many of all; where they are
+        `at_least` so many."""
+        self.settle()
+        self._temporary("known", keys.select("key"), 'key text COLLATE "C"')
+        placed = slices.PLACED[kind]
+        found = self.connection.execute(
+            text(
+                f"WITH shares AS (SELECT department, count(*) AS n FROM {placed} AS p JOIN known USING (key) "
+                "WHERE department <> '' GROUP BY department HAVING count(*) >= :least) "
+                f"SELECT department, n, count(*) FROM {placed} AS p JOIN shares USING (department) "
+                "GROUP BY department, n ORDER BY n DESC, department"
+            ),
+            {"least": at_least},
+        ).all()
+        self.connection.execute(text("DROP TABLE known"))
+        return [(code, number, stored) for code, number, stored in found]
+
+    def mailboxes_at(self, domain: str) -> int:
+        """How many mailboxes the register has at a domain."""
+        counted = select(func.count()).select_from(mailbox).where(mailbox.c.domain == domain)
+        return int(self.connection.execute(counted).scalar_one())
+
+    def operator_of(self, domain: str) -> str:
+        """Who runs a domain, in brackets; nothing where the white list does not say."""
+        of_domain = trusted_domain.join(operator, operator.c.dn == trusted_domain.c.operator_dn)
+        named = select(operator.c.organization_name, operator.c.common_name).select_from(of_domain)
+        row = self.connection.execute(named.where(trusted_domain.c.domain == domain).limit(1)).one_or_none()
+        return f" ({row[0] or row[1]})" if row is not None else ""
 
     def stage(self, filled: Filled, rows: pl.DataFrame) -> None:
         """COPY rows, whose columns are named like the table's, into the table's stage, or into the table when that is

@@ -16,6 +16,7 @@ from directory.registry.tables import IMPORT_LOCK, import_run, rejected_line
 
 RAW_BYTES: Final = 4096
 _SAMPLE: Final = 50
+_IN_FORCE: Final = ("applied", "unchanged")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,12 +162,53 @@ def last_applied(connection: Connection, kind: str) -> Run | None:
     """The newest run of a kind that is in force: applied, or found unchanged."""
     statement = (
         select(import_run)
-        .where(import_run.c.kind == kind, import_run.c.status.in_(("applied", "unchanged")))
+        .where(import_run.c.kind == kind, import_run.c.status.in_(_IN_FORCE))
         .order_by(import_run.c.id.desc())
         .limit(1)
     )
     row = connection.execute(statement).one_or_none()
     return _run(row) if row is not None else None
+
+
+def in_force(connection: Connection, kind: str, since: dt.datetime) -> list[Run]:
+    """The runs of a kind that were in force since a generation time, newest first, and at least the newest.
+
+    What a human has applied or reverted is a new beginning: nothing before it is looked back to.
+    """
+    last = last_applied(connection, kind)
+    if last is None:
+        return []
+    begun = (
+        select(func.coalesce(func.max(import_run.c.id), 0))
+        .where(import_run.c.kind == kind, import_run.c.status.in_(_IN_FORCE), import_run.c.of_run.is_not(None))
+        .scalar_subquery()
+    )
+    statement = (
+        select(import_run)
+        .where(
+            import_run.c.kind == kind,
+            import_run.c.status.in_(_IN_FORCE),
+            import_run.c.as_of >= since,
+            import_run.c.id >= begun,
+            import_run.c.id < last.run_id,
+        )
+        .order_by(import_run.c.id.desc())
+    )
+    return [last, *(_run(row) for row in connection.execute(statement))]
+
+
+def rejected_of(database: Database, run_id: int) -> Iterator[RejectedLine]:
+    """Every rejected line that a run has kept, in the order of its files.
+
+    Raises:
+        NotFound: there is no such run.
+    """
+    with database.reading() as connection:
+        if connection.execute(select(import_run.c.id).where(import_run.c.id == run_id)).one_or_none() is None:
+            raise NotFound(f"there is no run {run_id}")
+        kept = select(rejected_line).where(rejected_line.c.run_id == run_id)
+        for row in connection.execute(kept.order_by(rejected_line.c.file, rejected_line.c.line)):
+            yield RejectedLine(file=row.file, line=row.line, reason=row.reason, raw=bytes(row.raw))
 
 
 def _run(row: Row[Any], rejected: Mapping[str, int] | None = None, lines: Sequence[RejectedLine] = ()) -> Run:
