@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -103,6 +104,8 @@ def _run(
     from directory.registry.database import open_database
     from importers.report import ImportOptions
 
+    # Whoever looks something up goes first.
+    os.nice(10)
     options = ImportOptions.of(settings, dry_run=dry_run, allow_older=older, **more)
     with open_database(settings) as database, bars() as progress:
         report = work(database, options, progress)
@@ -214,13 +217,16 @@ def generate(
     professionals: int = typer.Option(20_000, min=1, help="How many professionals the country has."),
     day: int = typer.Option(1, min=1, help="2 is the day after 1, with a day's changes, and so on."),
     seed: int = typer.Option(1, help="Another seed, another country."),
+    changes: bool = typer.Option(False, "--changes", help="Tell in the manifest what changed since the day before."),
     json: bool = _JSON,
 ) -> None:
     """Write the extracts of an invented country, in the exact official formats."""
     from importers.synthetic import generate as write_country
 
     with bars() as progress:
-        manifest = write_country(directory, professionals=professionals, day=day, seed=seed, progress=progress)
+        manifest = write_country(
+            directory, professionals=professionals, day=day, seed=seed, changes=changes, progress=progress
+        )
     if json:
         print_json(manifest.as_json())
     else:

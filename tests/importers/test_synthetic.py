@@ -80,3 +80,19 @@ def test_the_next_day_differs_by_a_few_rows_in_a_thousand(country: tuple[Path, M
     after = Counter(map(tuple, rows(tmp_path, following, "activity")))
     changed = sum(((before - after) + (after - before)).values())
     assert 0 < changed < 0.02 * sum(before.values())
+
+
+def test_a_night_changes_exactly_what_the_manifest_says(tmp_path: Path, database: Database) -> None:
+    """Counted by who invents the country, row by row of both days, and by who imports it."""
+    for day in (1, 2):
+        generate(tmp_path / str(day), professionals=4_000, day=day, changes=True)
+    manifest = generate(tmp_path / "3", professionals=4_000, day=3, changes=True)
+    options = ImportOptions(guards=False)
+    for name in ("1", "2", "3"):
+        register = import_rpps(database, [tmp_path / name], options)
+        mailboxes = import_mailboxes(database, [tmp_path / name], options)
+    counted = {**register.counts, **mailboxes.counts}
+    verbs = ("created", "changed", "removed")
+    assert {kind: {verb: counts[verb] for verb in verbs} for kind, counts in counted.items()} == manifest.changes
+    assert {**register.rejected, **mailboxes.rejected} == manifest.rejected
+    assert all(all(manifest.changes[kind].values()) for kind in ("activity", "mailbox"))

@@ -1,0 +1,1 @@
+"""The nightly import at full scale, against a bare COPY of the same files."""
