@@ -66,7 +66,8 @@ class Controlled:
         else:
             yield _no_window(messages.ADMIN_LIMIT, "too many entries match for a window on them")
             return
-        yield self._with_sort_result(answer, keys)
+        done = messages.SUCCESS if complete else messages.ADMIN_LIMIT  # RFC 2891 section 1.2
+        yield self._with_sort_result(answer, keys, done)
 
     def _found(self, snapshot: Snapshot, by: Sequence[Key]) -> Generator[None, None, tuple[Sequence[int], bool]]:
         """The matches in the order asked for, and whether they are all. Of too many to put in order, these are the best
@@ -106,11 +107,13 @@ class Controlled:
     def _query(self, most: int) -> Query:
         return Query(predicate=self._search.filter, limit=most, deadline_s=self._terms.deadline_s)
 
-    def _with_sort_result(self, answer: Answer, keys: tuple[Key, ...] | Trouble) -> Answer:
+    def _with_sort_result(
+        self, answer: Answer, keys: tuple[Key, ...] | Trouble, done: int = messages.SUCCESS
+    ) -> Answer:
         """How the sorting went; left out where nothing was there to sort (RFC 2891 section 2)."""
         if self._wishes.sort is None or not (answer.entries or self._wishes.page or self._wishes.window):
             return answer
-        said = controls.sort_result(*keys) if isinstance(keys, Trouble) else controls.sort_result(messages.SUCCESS)
+        said = controls.sort_result(*keys) if isinstance(keys, Trouble) else controls.sort_result(done)
         return answer._replace(controls=[*answer.controls, said])
 
     # -- lists and pages ---------------------------------------------------------------------------------------------
@@ -170,8 +173,12 @@ class Controlled:
         if wish.value is None:
             window = windows.by_offset(wish, len(numbers))
         else:
-            places = [place(snapshot, number, keys[0]) for number in numbers]
-            window = windows.by_value(wish, places, descending=keys[0].descending)
+            window = windows.by_value(
+                wish,
+                len(numbers),
+                lambda at: place(snapshot, numbers[at], keys[0]),
+                descending=keys[0].descending,
+            )
         if window is None:
             return _no_window(messages.OFFSET_RANGE_ERROR, "there is no such place in the list")
         shown = numbers[window.start : window.end]

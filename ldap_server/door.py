@@ -2,7 +2,8 @@
 
 All workers are woken by a new connection; left alone, the first one awake takes most of them, and eight clients may
 well end up on one of two workers. So a worker that has more connections than another one holds back for a moment, which
-costs nothing when the other is idle, and takes the connection itself when it is not.
+costs nothing when the other is idle. When it is not, the worker takes an eighth more of what it has: behind a crowd
+that comes at once, one connection in a turn of each busy worker would keep the last of them waiting for seconds.
 """
 
 from __future__ import annotations
@@ -23,8 +24,9 @@ from ldap_server.loads import Loads
 log = logging.getLogger("annuaire.ldap")
 
 _HELD_BACK_S: Final = 0.002
-_AT_ONCE: Final = 32
-"""Connections accepted in a turn of the reactor: with one, who comes behind a crowd would wait for as many turns."""
+_UNEVEN: Final = 8  # so small a part of its connections a worker may have more than its share
+_AT_ONCE: Final = 64
+"""Connections accepted in a turn of the reactor at most, which takes some milliseconds."""
 _EXHAUSTED_S: Final = 0.1  # when file descriptors or memory are short
 
 
@@ -64,13 +66,18 @@ class Door:
         """The reactor has ended."""
 
     def doRead(self) -> None:  # noqa: N802 - Twisted's name
-        if self._loads.outdone and not self._held_back:
+        held_back, self._held_back = self._held_back, False
+        if self._loads.outdone and not held_back:
             self._held_back = True
             self._pause(_HELD_BACK_S)
             return
-        self._held_back = False
+        spare = 1 + self._loads.connections // _UNEVEN if held_back else 0
         for _ in range(_AT_ONCE):
-            if not self._accepted() or self._loads.outdone:
+            if self._loads.outdone:
+                if not spare:
+                    return
+                spare -= 1
+            if not self._accepted():
                 return
 
     def _accepted(self) -> bool:

@@ -299,6 +299,11 @@ class Connection(Protocol):
         self._course = None
         self._thread_works = False
 
+    @property
+    def begins(self) -> bool:
+        """Whether its next turn is the first one of an operation."""
+        return self._course is None
+
     def _wants_turn(self) -> None:
         self._service.turns.wanted(self)
 

@@ -73,6 +73,7 @@ def ordered(
             until = time.monotonic() + turn_s
     found = sorted(numbers, key=orders.__getitem__)
     for at in reversed(range(len(keys))):
+        yield None
         found.sort(key=lambda number, at=at: places[number][at], reverse=keys[at].descending)  # type: ignore[misc]
     yield found
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import bisect
-from collections.abc import Sequence
+from collections.abc import Callable
 from typing import NamedTuple
 
 from directory import text
@@ -36,15 +36,16 @@ def by_offset(wish: WindowWish, count: int) -> Window | None:
     return _around(wish, max(1, position), count)
 
 
-def by_value(wish: WindowWish, places: Sequence[Place], *, descending: bool) -> Window:
-    """The window around the first entry that is no less (or no more, where the list descends) than a value."""
+def by_value(wish: WindowWish, count: int, place_at: Callable[[int], Place], *, descending: bool) -> Window:
+    """The window around the first entry that is no less (or no more, where the list descends) than a value; `place_at`
+    is asked for the places of a few entries."""
     asked = (False, text.fold((wish.value or b"").decode("utf-8", "replace")))
     if descending:
         # Lists that descend are searched from their end.
-        position = len(places) - bisect.bisect_right(places[::-1], asked) + 1
+        position = count - bisect.bisect_right(range(count), asked, key=lambda at: place_at(count - 1 - at)) + 1
     else:
-        position = bisect.bisect_left(places, asked) + 1
-    return _around(wish, position, len(places))
+        position = bisect.bisect_left(range(count), asked, key=place_at) + 1
+    return _around(wish, position, count)
 
 
 def _around(wish: WindowWish, position: int, count: int) -> Window:

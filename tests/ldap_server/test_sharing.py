@@ -6,11 +6,13 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from twisted.internet.protocol import Factory
 
+from ldap_server.door import Door
 from ldap_server.loads import Loads, shared
 from tests.ldap_server.conftest import Server, serving
 
@@ -79,6 +81,45 @@ def test_a_worker_that_hangs_does_not_keep_new_clients_from_the_other(pair: Serv
             client.close()
     finally:
         os.kill(pair.pids[0], signal.SIGCONT)
+
+
+class Adopting:
+    """A reactor that only counts the connections that it is handed."""
+
+    def __init__(self) -> None:
+        self.adopted = 0
+        self.later: list[Callable[[], None]] = []
+
+    def addReader(self, _reader: object) -> None:
+        pass
+
+    def removeReader(self, _reader: object) -> None:
+        pass
+
+    def callLater(self, _seconds: float, call: Callable[[], None]) -> None:
+        self.later.append(call)
+
+    def adoptStreamConnection(self, _descriptor: int, _family: int, _factory: object) -> None:
+        self.adopted += 1
+
+
+def test_a_worker_that_has_held_back_accepts_an_eighth_more_than_it_has() -> None:
+    """The other one is busy: whoever came behind a crowd would wait for as many of its turns."""
+    memory = shared(2)
+    mine, reactor = Loads(memory, 0), Adopting()
+    for _ in range(80):
+        mine.enter("192.0.2.1")
+    with socket.create_server(("127.0.0.1", 0), backlog=32) as listener:
+        clients = [socket.create_connection(listener.getsockname()) for _ in range(20)]
+        door = Door(reactor, listener, Factory(), mine)
+        door.doRead()
+        assert (reactor.adopted, len(reactor.later)) == (0, 1)
+        reactor.later.pop()()
+        door.doRead()
+        assert reactor.adopted == 11
+        for client in clients:
+            client.close()
+    os.close(memory)
 
 
 def test_a_worker_knows_whether_another_has_fewer_connections() -> None:

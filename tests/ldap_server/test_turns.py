@@ -206,10 +206,32 @@ def test_many_connections_of_one_client_get_no_more_than_one_of_another(house: H
     for client, _ in crowd:
         client.dataReceived(search(1, "1") + search(2, "1"))
     alone.dataReceived(b"".join(search(number) for number in range(1, 10)))
-    for _ in range(30):
+    while len(answers.done) < 9:
         house.turn()
-    assert len(answers.done) == 9
     assert sum(len(wire.done) for _, wire in crowd) < 20
+
+
+def test_a_lookup_does_not_wait_for_the_costly_searches_of_hundreds_of_new_clients(house: House) -> None:
+    crowd = [house.client(f"192.0.2.{number}") for number in range(1, 101)]
+    for client, _ in crowd:
+        client.dataReceived(search(1, "20"))
+    for _ in range(100):
+        house.turn()  # each has been looked at
+    lookup, answers = house.client("198.51.100.1")
+    lookup.dataReceived(search(7))
+    house.turn()
+    assert answers.done == [7]
+    assert not any(wire.done for _, wire in crowd)
+
+
+def test_what_goes_on_has_its_turns_however_much_begins(house: House) -> None:
+    client, wire = house.client("192.0.2.1")
+    client.dataReceived(search(1, "5"))
+    for number in range(6):
+        for other in range(10):
+            house.client(f"198.51.100.{10 * number + other}")[0].dataReceived(search(2) + search(3))
+        house.turn()
+    assert wire.done == [1]
 
 
 def test_equals_take_turns(house: House) -> None:
