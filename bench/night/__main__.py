@@ -1,12 +1,14 @@
-"""`python -m bench.night first|days`: the nightly import at full scale, in multiples of a bare COPY of the same files.
+"""`python -m bench.night first|days|kill`: the nightly import at full scale, in multiples of a bare COPY of its files.
 
 `first` loads an empty register. `days` serves a data folder that holds an extract and whose index is built, and brings
-the next day's (`annuaire generate … --day 2`), then the same once more, while lookups go on.
+the next day's (`annuaire generate … --day 2 --changes`), then the same once more, while lookups go on. `kill` ends that
+night by SIGKILL of importer or database at random moments, and does it again.
 """
 
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 import sys
 from collections.abc import Sequence
@@ -14,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.night.course import first_load, nights
+from bench.night.kill import kill
 from bench.provenance import provenance, write_result
 
 
@@ -28,7 +31,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _measured(options: argparse.Namespace) -> dict[str, Any]:
     if options.what == "first":
         return first_load(options.data, options.extract)
-    return nights(options.data, options.extract, options.next)
+    if options.what == "days":
+        return nights(options.data, options.extract, options.next)
+    trials = kill(options.data, options.extract, options.next, trials=options.trials, seed=options.seed)
+    return {
+        "trials": [dataclasses.asdict(one) for one in trials],
+        "met": all(one.whole and one.right for one in trials),
+    }
 
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -38,10 +47,17 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     days = commands.add_parser("days", help="the next day, and the same once more, on a served node")
     first.add_argument("--data", type=Path, required=True, help="data folder to be made")
     days.add_argument("--data", type=Path, required=True, help="data folder that holds the extract, its index built")
-    for command in (first, days):
+    killed = commands.add_parser("kill", help="kill a night at random moments, and do it again")
+    killed.add_argument(
+        "--data", type=Path, required=True, help="data folder to be made, or one that holds the extract"
+    )
+    killed.add_argument("--trials", type=int, default=20)
+    killed.add_argument("--seed", type=int, default=1)
+    for command in (first, days, killed):
         command.add_argument("--extract", type=Path, required=True, help="folder of the extract")
         command.add_argument("--json", type=Path, help="where the result is kept for the report")
-    days.add_argument("--next", type=Path, required=True, help="folder of the next day's extract")
+    for command in (days, killed):
+        command.add_argument("--next", type=Path, required=True, help="folder of the next day's extract")
     return parser.parse_args(arguments)
 
 
