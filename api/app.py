@@ -12,7 +12,7 @@ from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
 import directory
-from api import autocomplete, coverage, health, metrics, problems, records, search
+from api import autocomplete, coverage, health, metrics, problems, records, resolve, search
 from api.access import Access, visited
 from api.web import problem_pages
 from api.web import routes as pages
@@ -55,6 +55,7 @@ def create_app(settings: Settings, index: Index, trace: Trace | None = None) -> 
         autocomplete.router(settings, index),
         records.router(index),
         coverage.router(index),
+        resolve.router(index),
         health.router(settings, index),
         metrics.router(settings),
         pages.router(settings, index, app),

@@ -288,14 +288,21 @@ def _bearers(people: People, names: frozenset[str]) -> dict[str, list[Person]]:
 # -- names with a place or a trade -------------------------------------------------------------------------------------
 
 
-def name_city(dice: Random, person: Person) -> Asked | None:
-    """A name and where the person works: the town, one time in ten its postal code."""
+def name_and_city(dice: Random, person: Person) -> tuple[str, str, Asked] | None:
+    """A name, where the person works, and the query that both make: the town, one time in ten its postal code."""
     place = _place(dice, person)
     if place is None:
         return None
     name, reading = _name(dice, person)
-    text = _beside(dice, name, everyday.town(dice, place))
-    return Asked("name + city", text, person, (reading,), places=frozenset({place}))
+    town = everyday.town(dice, place)
+    text = _beside(dice, name, town)
+    return name, town, Asked("name + city", text, person, (reading,), places=frozenset({place}))
+
+
+def name_city(dice: Random, person: Person) -> Asked | None:
+    """A name and where the person works."""
+    drawn = name_and_city(dice, person)
+    return None if drawn is None else drawn[2]
 
 
 def name_misspelt_city(dice: Random, person: Person) -> Asked | None:

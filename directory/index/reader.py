@@ -52,6 +52,11 @@ class StoredDocument:
         return self._values[layout.KEY_AT]
 
     @property
+    def reachable(self) -> bool:
+        """Whether it is a mailbox, or the record of somebody who has one."""
+        return self.number in self._snapshot.posting("present", bytes([layout.FIELD_NUMBER[Field.MAIL]]))
+
+    @property
     def json(self) -> bytes:
         """The record as REST shows it."""
         return compression.decompress(self._snapshot.required("documents", layout.id_key(self.number)))
