@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any, Final, NamedTuple
 
 import orjson
@@ -12,6 +13,7 @@ from directory.index.reader import Snapshot
 from directory.model import Kind
 
 _MOST: Final = 10
+_KEPT: Final = 5_000  # structures
 _OWN: Final = {"PER": "own", "CAB": "practice"}
 
 
@@ -61,8 +63,24 @@ def _of_person(record: Mapping[str, Any]) -> Iterator[Choice]:
 def _of_structures(snapshot: Snapshot, record: Mapping[str, Any]) -> Iterator[Choice]:
     activities = [activity for exercise in record["professions"] for activity in exercise["activities"]]
     for key in dict.fromkeys(one["organization"]["key"] for one in activities if one["organization"]):
-        document = snapshot.get(Kind.ORGANIZATION, key)
-        if document is not None and document.reachable:
-            for mailbox in orjson.loads(document.json)["mailboxes"]:
-                if mailbox["kind"] not in _OWN:
-                    yield Choice(mailbox, "service" if mailbox["service"] else "structure")
+        yield from _of_structure(snapshot, key)
+
+
+def _of_structure(snapshot: Snapshot, key: str) -> Sequence[Choice]:
+    """The first mailboxes of a structure; a hospital shows hundreds of its people's, and is asked about often: what is
+    found is kept for as long as the revision is the same."""
+    kept: dict[str, Sequence[Choice]] = snapshot.kept.setdefault("mailboxes of structures", {})
+    found = kept.get(key)
+    if found is None:
+        if len(kept) >= _KEPT:
+            kept.clear()
+        found = kept[key] = tuple(islice(_read(snapshot, key), _MOST + 1))
+    return found
+
+
+def _read(snapshot: Snapshot, key: str) -> Iterator[Choice]:
+    document = snapshot.get(Kind.ORGANIZATION, key)
+    if document is not None and document.reachable:
+        for mailbox in orjson.loads(document.json)["mailboxes"]:
+            if mailbox["kind"] not in _OWN:
+                yield Choice(mailbox, "service" if mailbox["service"] else "structure")
