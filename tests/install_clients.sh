@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs the real LDAP clients that tests talk through: ldap-utils from the system, python-ldap into the virtual
+# Installs the real clients that tests talk through: ldap-utils and Chromium from the system, python-ldap into the virtual
 # environment, Postfix and Exim unpacked below it. Does what it can and never fails: a test whose client is missing says
 # so and is skipped.
 set -u
@@ -24,6 +24,16 @@ if ! command -v gnutls-cli >/dev/null 2>&1 || ! command -v openssl >/dev/null 2>
         echo "Installing the TLS clients of GnuTLS and OpenSSL …"
         DEBIAN_FRONTEND=noninteractive apt-get install -y -qq gnutls-bin openssl >/dev/null 2>&1 ||
             echo "gnutls-cli or openssl could not be installed; tests that use them will be skipped"
+    fi
+fi
+
+if ! command -v chromium >/dev/null 2>&1; then
+    if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
+        echo "Installing Chromium …"
+        DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium >/dev/null 2>&1 ||
+            echo "Chromium could not be installed; tests of the pages in a browser will be skipped"
+    else
+        echo "chromium is missing and only root can install it; tests of the pages in a browser will be skipped"
     fi
 fi
 
