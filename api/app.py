@@ -14,6 +14,8 @@ from starlette.middleware.cors import CORSMiddleware
 import directory
 from api import autocomplete, coverage, health, metrics, problems, records, resolve, search
 from api.access import Access, visited
+from api.fhir import addressing
+from api.fhir import app as fhir
 from api.web import problem_pages
 from api.web import routes as pages
 from directory.callers.trace import Done, Trace
@@ -61,6 +63,7 @@ def create_app(settings: Settings, index: Index, trace: Trace | None = None) -> 
         pages.router(settings, index, app),
     ):
         app.include_router(router)
+    app.mount(addressing.PREFIX, fhir.create(settings, index))
     app.add_middleware(
         CORSMiddleware,
         allow_origins=["*"],

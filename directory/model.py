@@ -77,6 +77,7 @@ class MailboxSummary:
     service: str | None = None
     paperless: bool | None = None
     trusted: bool = False  # its domain is on the current white list
+    organization_key: str | None = None  # the one structure of the register that a person's mailbox names
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -96,9 +96,22 @@ def _successors() -> Mapping[str, str]:
     return {row["code"]: today[row["label"]] for row in ended if row["label"] in today}
 
 
+def terminology_of_profession(code: str) -> str | None:
+    """The terminology that a profession's code is from (`TRE_G15`); None for a code this version does not know."""
+    return _column("professions", "terminology").get(code)
+
+
+def type_of_expertise(code: str) -> str | None:
+    """The type of a savoir-faire (TRE_R04); None for a code this version does not know."""
+    return _column("expertises", "type").get(code)
+
+
 @functools.cache
 def _column(list_name: str, column: str) -> Mapping[str, str]:
-    return {row["code"]: row[column] for row in _rows(list_name)}
+    found: dict[str, str] = {}
+    for row in _rows(list_name):
+        found.setdefault(row["code"], row[column])  # where a code stands twice, the first row counts
+    return found
 
 
 @functools.cache

@@ -56,6 +56,9 @@ class Field(enum.StrEnum):
     DEPARTMENT_CODE = "departmentCode"
     CATEGORY = "category"
 
+    FACET = "facet"  # what FHIR searches find records and their activities by (`directory.index.facets`)
+    BORNE = "borne"  # mailboxes, each behind who bears it: the person, one of its activities, the structure
+
 
 @dataclass(frozen=True, slots=True)
 class Is:
@@ -73,6 +76,14 @@ class Like:
     initial: str | None = None
     middle: tuple[str, ...] = ()
     final: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Starts:
+    """Some value begins with `value`, or goes on with it where a word begins: the second half of a double name."""
+
+    field: Field
+    value: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +154,7 @@ class Resolves:
     text: str
 
 
-Predicate = Is | Like | Near | AtLeast | AtMost | Has | And | Or | Not | Anything | Undefined | Resolves
+Predicate = Is | Like | Starts | Near | AtLeast | AtMost | Has | And | Or | Not | Anything | Undefined | Resolves
 
 ORDERED: frozenset[Field] = frozenset({Field.CREATED, Field.MODIFIED})
 """The fields with an ordering matching rule (generalizedTimeOrderingMatch); RFC 4519 gives none to names."""

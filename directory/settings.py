@@ -160,6 +160,20 @@ class Settings(BaseSettings):
     http_walk_records_export: int = Field(
         50_000, ge=1, description="Records of one REST search that may be walked through at all; exports hold more."
     )
+    http_public_url: str | None = Field(
+        None,
+        description="URL under which clients reach REST, `https://annuaire.example.org`: what FHIR's links begin with. "
+        "Unset: what each request says of itself.",
+    )
+    fhir_count: int = Field(
+        50, ge=1, description="Resources in a page of a FHIR search unless `_count` asks otherwise."
+    )
+    fhir_count_max: int = Field(1000, ge=1, description="Most resources in a page of a FHIR search.")
+    fhir_included_max: int = Field(1000, ge=0, description="Most resources that a page of a FHIR search includes.")
+    fhir_form_bytes: int = Field(65_536, ge=1024, description="Largest body of a FHIR `_search`, in bytes.")
+    fhir_repeat_mailboxes: bool = Field(
+        False, description="Whether FHIR shows the mailboxes of a person's activities with the person, too."
+    )
     search_time_limit_s: float = Field(5.0, gt=0, description="Seconds a REST search may take.")
 
     account_grace_days: float = Field(

@@ -69,7 +69,9 @@ class Withdrawn:
 
     def _summaries(self, summaries: tuple[MailboxSummary, ...]) -> tuple[MailboxSummary, ...]:
         return tuple(
-            replace(summary, organization=None, service=None) if summary.organization in self.names else summary
+            replace(summary, organization=None, service=None, organization_key=None)
+            if summary.organization in self.names
+            else summary
             for summary in summaries
             if summary.address.lower() not in self.mailboxes
         )

@@ -19,8 +19,10 @@ _LEVEL: Final = -1  # the dictionary does the work; higher levels take longer bo
 _LISTS: Final = ("countries", "roles", "departments", "sectors", "expertises", "professions")
 _SHAPES: Final = (
     b'{"key":"F","name":"CENTRE HOSPITALIER DE ","trade_name":null,"finess":"","legal_entity_finess":null,"siret":"",'
-    b'"siren":null,"sector":{"code":"SA07","label":"Cabinet individuel"},"address":{"lines":["RUE DE "],'
-    b'"postal_code":"","city":"","commune":{"code":"","label":""},"department":{"code":"","label":""},"country":null},'
+    b'"siren":null,"former_id":"1","sector":{"code":"SA07","label":"Cabinet individuel"},"address":{"lines":["RUE DE "]'
+    b',"postal_code":"","city":"","commune":{"code":"","label":""},"department":{"code":"","label":""},"country":null,'
+    b'"parts":{"recipient":"","location":"","distribution":"BP ","street_number":"1","street_repeat":"BIS",'
+    b'"street_type":"Rue","street_name":"DE LA "}},'
     b'"phones":[""],"fax":null,"email":null,"mailboxes":[]}'
     b'{"address":"@medecin.mssante.fr","kind":"PER","domain":"mssante.fr","paperless":true,"trusted":true,"holders":'
     b'[{"national_id":"8109","rpps":"109","adeli":null,"civility":"Docteur","family_name":"MARTIN","given_name":"",'
@@ -33,10 +35,12 @@ _SHAPES: Final = (
     b'{"code":"SM54","label":"M\xc3\xa9decine G\xc3\xa9n\xc3\xa9rale","type":{"code":"S","label":'
     b'"Sp\xc3\xa9cialit\xc3\xa9 ordinale"}}],"activities":[{"mode":{"code":"S","label":"Salari\xc3\xa9"},"sector":'
     b'{"code":"SA01","label":"Etablissement public de sant\xc3\xa9"},"role":null,"genre":{"code":"GENR01","label":'
-    b'"Activit\xc3\xa9 de soin et de pharmacie"},"organization":{"key":"F","name":"CABINET DU DR ","finess":null,'
-    b'"siret":null},"address":{"lines":["12 RUE DE LA "],"postal_code":"","city":"","commune":null,"department":'
+    b'"Activit\xc3\xa9 de soin et de pharmacie"},"pharmacy_section":null,"organization":{"key":"F","name":'
+    b'"CABINET DU DR ","finess":null,"siret":null},'
+    b'"address":{"lines":["12 RUE DE LA "],"postal_code":"","city":"","commune":null,"department":'
     b'{"code":"","label":""},"country":null},"phones":["01"]}]}],"mailboxes":[{"address":"@medecin.mssante.fr","kind":'
-    b'"PER","organization":null,"service":null,"paperless":true,"trusted":true}]}'
+    b'"PER","organization":null,"service":null,"paperless":true,"trusted":true,"organization_key":'
+    b"null}]}"
 )
 
 

@@ -23,6 +23,7 @@ from directory.index import layout, matching, nearness, sets
 from directory.index.decoded import NOBODY
 from directory.index.layout import GRAM_FIELDS, LONGEST_ANCHORED, LONGEST_GRAM
 from directory.index.sets import Candidates
+from directory.index.vocabulary import Vocabulary, matches_parts
 from directory.model import Kind
 from directory.query import (
     ORDERED,
@@ -39,12 +40,17 @@ from directory.query import (
     Or,
     Predicate,
     Resolves,
+    Starts,
     Undefined,
 )
 
 if TYPE_CHECKING:
     from directory.index.reader import Snapshot
 
+LISTED: Final = frozenset(
+    {Field.SN, Field.GIVEN_NAME, Field.CITY, Field.DEPARTMENT, Field.POSTAL_CODE, Field.FACET, Field.BORNE}
+)
+"""Fields whose distinct values are looked through at once in other documents than mailboxes, which have no grams."""
 _FEW: Final = 24  # documents that are sooner checked than narrowed down further
 CHECK_EVERY: Final = 64  # documents checked between two looks at the clock, at most
 _PIECES: Final = 24  # pieces that are looked up: more of them tell hardly more
@@ -220,9 +226,13 @@ class Evaluation:
         initial, middle, final = matching.folded_parts(like)
         if not (initial or middle or final):
             return None
+        if like.field in LISTED and Kind.MAILBOX not in self._kinds:
+            return self._told(like.field, initial, middle, final)
+        if like.field is Field.ORGANIZATION and self._kinds == (Kind.ORGANIZATION,):
+            return self._labelled(initial, middle, final)
         if like.field not in GRAM_FIELDS and like.field is not Field.DISPLAY_NAME:
             parts = initial, middle, final
-            return self._listed(like.field, initial, lambda value: matching.matches_parts(value, *parts))
+            return self._listed(like.field, initial, lambda value: matches_parts(value, *parts))
         if self._kinds == (Kind.MAILBOX,):
             return self._grams(like.field, initial, middle, final)
         # Only mailboxes have grams.
@@ -230,6 +240,53 @@ class Evaluation:
         others &= self._begun(like.field, initial)
         found = self._grams(like.field, initial, middle, final)
         return Candidates(found.ids | others, found.sure)
+
+    def _told(self, field: Field, initial: str, middle: tuple[str, ...], final: str) -> Candidates:
+        """The documents with a value that holds all the pieces, told from the distinct values of the field."""
+        listed = Vocabulary.of_field(self._snapshot, field)
+        found = listed.holding(initial.encode(), [part.encode() for part in middle], final.encode())
+        return Candidates.exactly(listed.documents(self._snapshot, found))
+
+    def _starts(self, starts: Starts) -> Candidates:
+        folded = text.fold(starts.value)
+        if not folded:
+            return Candidates.exactly(NOBODY)
+        if starts.field is Field.ORGANIZATION:
+            return self._named(folded)
+        listed = Vocabulary.of_field(self._snapshot, starts.field)
+        return Candidates.exactly(listed.documents(self._snapshot, listed.starting(folded.encode())))
+
+    def _named(self, folded: str) -> Candidates:
+        """Structures in whose names the words stand: their names are too many to be listed, their words are not."""
+        words = text.words_of_folded(folded)
+        if not words:
+            return Candidates(self._present(Field.ORGANIZATION), NOBODY)
+        *whole, last = words
+        ids = self._both(self._worded(whole), self._words(last, Vocabulary.beginning))
+        return Candidates.exactly(ids) if words == (folded,) else Candidates(ids, NOBODY)
+
+    def _labelled(self, initial: str, middle: tuple[str, ...], final: str) -> Candidates:
+        """Structures whose names hold all the pieces: a piece without blanks or signs lies within a word."""
+        ids = self._present(Field.ORGANIZATION)
+        for part in (initial, *middle, final):
+            words = text.words_of_folded(part)
+            for word in words[:1] + words[1:][-1:]:
+                ids = self._both(ids, self._words(word, Vocabulary.containing))
+            ids = self._both(ids, self._worded(words[1:-1]))
+        exact = not (initial or final) and len(middle) == 1 and text.words_of_folded(middle[0]) == middle
+        return Candidates.exactly(ids) if exact else Candidates(ids, NOBODY)
+
+    def _worded(self, words: Iterable[str]) -> BitMap:
+        """The documents with every one of some words in their name."""
+        ids = self._everything
+        for word in words:
+            ids = self._both(ids, self._snapshot.posting("words", layout.word_key("name", word)))
+        return ids
+
+    def _words(self, part: str, find: Callable[[Vocabulary, bytes], set[bytes]]) -> BitMap:
+        """The documents with one of the words, in their name, that a part finds."""
+        listed = Vocabulary.of_words(self._snapshot, "name")
+        return listed.documents(self._snapshot, find(listed, part.encode()))
 
     def _grams(self, field: Field, initial: str, middle: tuple[str, ...], final: str) -> Candidates:
         """The mailboxes with a value that holds all the pieces."""
@@ -314,6 +371,7 @@ _ASSERTIONS: Final[Mapping[type[Predicate], Callable[[Evaluation, Any], Candidat
     Is: Evaluation._is,
     Has: Evaluation._has,
     Like: Evaluation._like,
+    Starts: Evaluation._starts,
     AtLeast: Evaluation._ordered,
     AtMost: Evaluation._ordered,
     Anything: Evaluation._anything,
@@ -351,6 +409,8 @@ def _cost(predicate: Predicate) -> int:
             return 1
         case Like(field=field, initial=initial):
             return (2 if initial else 4) if field in GRAM_FIELDS else 6
+        case Starts():
+            return 4
         case And(parts) | Or(parts):
             return 1 + max((_cost(part) for part in parts), default=0)
         case Not(part):

@@ -37,7 +37,7 @@ from pyroaring import BitMap
 from directory.model import Kind
 from directory.query import Field
 
-LAYOUT_VERSION: Final = 5  # also raised when documents get other contents or another order
+LAYOUT_VERSION: Final = 6  # also raised when documents get other contents or another order
 
 DATABASES: Final = (
     "meta",

@@ -10,12 +10,13 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, AnyStr, Final
+from typing import Any, Final
 
 from pyroaring import BitMap
 
 from directory import text
 from directory.index.layout import FIELD_NUMBER, KEY_AT, KIND_NUMBER, PART, VALUE, VALUES_AT
+from directory.index.vocabulary import begins_word, matches_parts
 from directory.model import Kind
 from directory.query import (
     ORDERED,
@@ -32,6 +33,7 @@ from directory.query import (
     Or,
     Predicate,
     Resolves,
+    Starts,
     Undefined,
 )
 
@@ -63,7 +65,7 @@ def last_part(predicate: Predicate) -> int:
             return last_part(part)
         case And(parts) | Or(parts):
             return max(map(last_part, parts), default=0)
-        case Is(field) | Like(field) | Has(field) | AtLeast(field) | AtMost(field):
+        case Is(field) | Like(field) | Starts(field) | Has(field) | AtLeast(field) | AtMost(field):
             return _place(field)
         case Anything() | Undefined() | Near():
             return 0
@@ -153,6 +155,8 @@ def _assertion(predicate: Predicate) -> Check | None:
             return _is(_place(field), text.fold(value).encode())
         case Like(field):
             return _like(_place(field), predicate)
+        case Starts(field, value):
+            return _starts(_place(field), text.fold(value).encode())
         case Has(field):
             at = _place(field)
             return lambda _number, parts: bool(parts[at])
@@ -179,6 +183,13 @@ def _is(at: int, asked: bytes) -> Check:
     return is_ if asked else _never
 
 
+def _starts(at: int, asked: bytes) -> Check:
+    def starts(_number: int, parts: Parts) -> bool:
+        return any(begins_word(value, asked) for value in parts[at].split(_VALUE))
+
+    return starts if asked else _never
+
+
 # -- substrings --------------------------------------------------------------------------------------------------------
 
 
@@ -190,21 +201,6 @@ def folded_parts(like: Like) -> tuple[str, tuple[str, ...], str]:
 
 
 _fold_part = functools.lru_cache(maxsize=128)(text.fold_part)  # a filter asks for the same in several fields
-
-
-def matches_parts(value: AnyStr, initial: AnyStr, middle: Sequence[AnyStr], final: AnyStr) -> bool:
-    """Whether a folded value is initial*middle*…*final, the parts in order and without overlap."""
-    if not value.startswith(initial):
-        return False
-    at, end = len(initial), len(value) - len(final)
-    if end < at or not value.endswith(final):
-        return False
-    for part in middle:
-        found = value.find(part, at, end)
-        if found < 0:
-            return False
-        at = found + len(part)
-    return True
 
 
 def _like(at: int, like: Like) -> Check | None:

@@ -38,8 +38,23 @@ def first(snapshot: Snapshot, ids: BitMap, limit: int) -> list[int]:
     return list(islice(ordered(snapshot, ids), max(0, limit)))
 
 
+def following(snapshot: Snapshot, ids: BitMap, last: int) -> Iterator[int]:
+    """Those of some documents that stand after a document in static order, as lazily as may be."""
+    all_late = _late(snapshot)
+    late = ids & all_late
+    if not late and last not in all_late:
+        return iter(ids.iter_equal_or_larger(last + 1))
+    lateness = Lateness.of(snapshot)
+    place = lateness.place(last) if last in all_late else last + 1
+    early = (ids - late).iter_equal_or_larger(place) if place < _NOWHERE else iter(())
+    return _interleaved(early, lateness.following(late, last), lateness)
+
+
 def _merged(early: BitMap, late: BitMap, lateness: Lateness) -> Iterator[int]:
-    coming = lateness.ordered(late)
+    return _interleaved(iter(early), lateness.ordered(late), lateness)
+
+
+def _interleaved(early: Iterator[int], coming: Iterator[int], lateness: Lateness) -> Iterator[int]:
     waiting = next(coming, None)
     place = lateness.place(waiting) if waiting is not None else _NOWHERE
     for number in early:
@@ -73,6 +88,12 @@ class Lateness:
         if len(late) ** 2 < _SPARSE * len(self._late):
             return iter(sorted(late, key=self._key))
         return (number for number in self._all() if number in late)
+
+    def following(self, late: BitMap, last: int) -> Iterator[int]:
+        """Some late documents in static order, those that stand after a document."""
+        every = self._all()
+        start = bisect.bisect_right(every, self._snapshot.order(last), key=self._key)
+        return (every[at] for at in range(start, len(every)) if every[at] in late)
 
     def place(self, number: int) -> int:
         """The document of the build that a late one stands before."""

@@ -235,6 +235,16 @@ class Snapshot:
                     return
                 yield bytes(key), value
 
+    def keys(self, database: str, prefix: bytes) -> Iterator[bytes]:
+        """The keys alone that begin with a prefix, in byte order."""
+        with self._txn.cursor(db=self._databases[database]) as cursor:
+            if not cursor.set_range(prefix):
+                return
+            for key in map(bytes, cursor.iternext(keys=True, values=False)):
+                if not key.startswith(prefix):
+                    return
+                yield key
+
     def get(self, kind: Kind, key: str) -> StoredDocument | None:
         """The document of a record by its key (address in lower case, national identifier, structure key)."""
         found = self._txn.get(layout.record_key(kind, key), db=self._databases["ids"])

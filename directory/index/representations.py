@@ -44,8 +44,9 @@ def organization_json(record: Organization) -> bytes:
             "legal_entity_finess": record.legal_entity_finess,
             "siret": record.siret,
             "siren": record.siren,
+            "former_id": record.former_id,
             "sector": _code(record.sector),
-            "address": _address(record.address),
+            "address": _structured(record.address),
             "phones": record.phones,
             "fax": record.fax,
             "email": record.email,
@@ -89,6 +90,7 @@ def _activity(activity: Activity) -> dict[str, Any]:
         "sector": _code(activity.sector),
         "role": _code(activity.role),
         "genre": _code(activity.genre),
+        "pharmacy_section": _code(activity.pharmacy_section),
         "organization": None,
         "address": None,
         "phones": (),
@@ -131,6 +133,18 @@ def _holder_organization(holder: Holder) -> dict[str, Any] | None:
         "identifier_type": holder.organization_identifier_type,
         "identifier": holder.organization_identifier,
     }
+
+
+def _structured(address: Address) -> dict[str, Any] | None:
+    """An address with the parts of its lines, where it has any."""
+    shown = _address(address)
+    if shown is not None:
+        parts = {name: value for name in _PARTS if (value := getattr(address, name)) is not None}
+        shown["parts"] = parts
+    return shown
+
+
+_PARTS = ("recipient", "location", "street_number", "street_repeat", "street_type", "street_name", "distribution")
 
 
 def _address(address: Address) -> dict[str, Any] | None:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final, TypeVar
 
 from directory import text
+from directory.index import facets
 from directory.model import Address, Expertise, Holder, Kind, Mailbox, Organization, Practitioner
 from directory.query import Field
 
@@ -86,6 +87,8 @@ def practitioner_values(record: Practitioner) -> Values:
     for mailbox in record.mailboxes:
         _add(values, Field.MAIL, mailbox.address)
         _add(values, Field.MAILBOX_TYPE, mailbox.kind)
+    values[Field.FACET] = facets.of_practitioner(record)
+    values[Field.BORNE] = facets.borne_by_practitioner(record)
     return values
 
 
@@ -100,6 +103,8 @@ def organization_values(record: Organization) -> Values:
         _add(values, Field.MAIL, mailbox.address)
         _add(values, Field.MAILBOX_TYPE, mailbox.kind)
         _add(values, Field.SERVICE, mailbox.service)
+    values[Field.FACET] = facets.of_organization(record)
+    values[Field.BORNE] = facets.borne_by_organization(record)
     return values
 
 

@@ -117,7 +117,7 @@ class Assembler:
         )
         mailboxes = self._grouped(
             "SELECT h.national_id, m.address, m.kind, h.organization_name, h.service, m.paperless, "
-            f"{_TRUSTED} FROM mailbox_holder h JOIN mailbox m USING (address_key) "
+            f"{_TRUSTED}, {ORGANIZATION_KEY} FROM mailbox_holder h JOIN mailbox m USING (address_key) "
             f"WHERE {where('h.national_id')} AND h.national_id <> '' "
             "ORDER BY h.national_id, m.address_key, h.digest",
             selection,
@@ -399,7 +399,7 @@ def _coded(code: str, label: str) -> Coded | None:
 
 
 def _summary(row: Row) -> MailboxSummary:
-    _, address, kind, organization, service, paperless, trusted = row
+    _, address, kind, organization, service, paperless, trusted, *organization_key = row
     return MailboxSummary(
         address=address,
         kind=kind,
@@ -407,6 +407,7 @@ def _summary(row: Row) -> MailboxSummary:
         service=service or None,
         paperless=paperless,
         trusted=trusted,
+        organization_key=organization_key[0] if organization_key else None,
     )
 
 

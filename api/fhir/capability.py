@@ -1,0 +1,59 @@
+"""`GET /fhir/v2/metadata`: the CapabilityStatement, made from what is served."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import directory
+from api.fhir import asked, systems
+from api.fhir.resources import instant_of
+from directory.model import RegisterState
+from directory.settings import Settings
+
+
+def statement(settings: Settings, base: str, state: RegisterState) -> dict[str, Any]:
+    return {
+        "resourceType": "CapabilityStatement",
+        "status": "active",
+        "date": instant_of(state.committed_at) if state.committed_at else "2026",
+        "kind": "instance",
+        "software": {"name": "annuaire", "version": directory.__version__},
+        "implementation": {"description": "Annuaire, RPPS (ANS)", "url": base},
+        "fhirVersion": "4.0.1",
+        "format": ["application/fhir+json", "json"],
+        "rest": [
+            {
+                "mode": "server",
+                "documentation": _documentation(settings),
+                "resource": [_resource(kind) for kind in asked.PARAMETERS],
+            }
+        ],
+    }
+
+
+def _documentation(settings: Settings) -> str:
+    return (
+        f"Reading only. _count: {settings.fhir_count} unless asked otherwise, at most {settings.fhir_count_max}. "
+        f"At most {settings.fhir_included_max} resources are included in a page. Strings match without case and "
+        "accents, from the beginning of any word; :exact with both. Totals are accurate. A next link is good for as "
+        "long as the register is not changed."
+    )
+
+
+def _resource(kind: str) -> dict[str, Any]:
+    found: dict[str, Any] = {
+        "type": kind,
+        "profile": systems.PROFILES[kind][0],
+        "supportedProfile": systems.PROFILES[kind],
+        "interaction": [{"code": "read"}, {"code": "search-type"}],
+        "versioning": "versioned",
+        "searchParam": [
+            {"name": one.name, "type": one.type, "documentation": one.documentation}
+            for one in asked.PARAMETERS[kind].values()
+        ],
+    }
+    if asked.INCLUDES[kind]:
+        found["searchInclude"] = ["*", *asked.INCLUDES[kind]]
+    if asked.REVINCLUDES[kind]:
+        found["searchRevInclude"] = list(asked.REVINCLUDES[kind])
+    return found

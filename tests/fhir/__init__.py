@@ -1,0 +1,1 @@
+"""The FHIR facade: what applications written for the national API get."""
