@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from starlette.testclient import TestClient
+
+from api.app import create_app
+from directory.index.reader import Index
+from directory.settings import Settings
 
 BASE = "/fhir/v2"
 Json = dict[str, Any]
@@ -44,6 +50,12 @@ class Fhir:
         issue: Json = outcome["issue"][0]
         assert issue["severity"] == "error"
         return issue
+
+
+@contextlib.contextmanager
+def served(settings: Settings, index: Index, **more: Any) -> Iterator[Fhir]:
+    with TestClient(create_app(settings, index), raise_server_exceptions=False, **more) as http:
+        yield Fhir(http)
 
 
 def matches(bundle: Json) -> list[str]:

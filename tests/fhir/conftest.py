@@ -6,13 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from starlette.testclient import TestClient
 
-from api.app import create_app
 from directory.index.build import build_index
 from directory.index.reader import Index
 from directory.settings import Settings
-from tests.fhir.client import Fhir
+from tests.fhir.client import Fhir, served
 from tests.fhir.world import WORLD
 from tests.index.register_of_records import RegisterOfRecords
 
@@ -25,9 +23,13 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def fhir(world: Path) -> Iterator[Fhir]:
-    settings = Settings(data_dir=world)
-    index = Index.open(settings.index_path, map_bytes=2**28)
-    with TestClient(create_app(settings, index), raise_server_exceptions=False) as opened:
-        yield Fhir(opened)
-    index.close()
+def index(world: Path) -> Iterator[Index]:
+    opened = Index.open(Settings(data_dir=world).index_path, map_bytes=2**28)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture(scope="session")
+def fhir(world: Path, index: Index) -> Iterator[Fhir]:
+    with served(Settings(data_dir=world), index) as opened:
+        yield opened

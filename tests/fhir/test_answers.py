@@ -7,15 +7,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from starlette.testclient import TestClient
 
-from api.app import create_app
 from directory.index.build import build_index
 from directory.index.follow import Follower
 from directory.index.reader import Index
 from directory.model import Kind
 from directory.settings import Settings
-from tests.fhir.client import Fhir, included, link, matches
+from tests.fhir.client import Fhir, included, link, matches, served
 from tests.fhir.world import FRASLIN, IDLE, LE_GALL, PEOPLE, WORLD
 from tests.index.register_of_records import RegisterOfRecords
 
@@ -23,10 +21,11 @@ PERSON = LE_GALL.national_id
 
 
 @contextlib.contextmanager
-def _served(settings: Settings) -> Iterator[Fhir]:
+def _process(settings: Settings) -> Iterator[Fhir]:
+    """A process of its own, as far as the index goes."""
     index = Index.open(settings.index_path, map_bytes=2**28)
-    with TestClient(create_app(settings, index)) as http:
-        yield Fhir(http)
+    with served(settings, index) as fhir:
+        yield fhir
     index.close()
 
 
@@ -59,13 +58,11 @@ def test_links_are_absolute_and_repeat_what_was_understood(fhir: Fhir) -> None:
     ],
 )
 def test_links_can_be_followed_from_outside(
-    world: Path, settings: dict[str, str], headers: dict[str, str], base: str
+    world: Path, index: Index, settings: dict[str, str], headers: dict[str, str], base: str
 ) -> None:
     chosen = Settings(data_dir=world, **settings)  # type: ignore[arg-type]
-    index = Index.open(chosen.index_path, map_bytes=2**28)
-    with TestClient(create_app(chosen, index), client=("10.0.0.1", 50_000)) as http:
-        bundle = http.get("/fhir/v2/Practitioner?_count=1", headers=headers).json()
-    index.close()
+    with served(chosen, index, client=("10.0.0.1", 50_000)) as fhir:
+        bundle = fhir.http.get("/fhir/v2/Practitioner?_count=1", headers=headers).json()
     assert (link(bundle, "next") or "").startswith(f"{base}/fhir/v2/_page?id=")
 
 
@@ -82,14 +79,14 @@ def test_a_page_of_another_revision_is_gone(tmp_path: Path) -> None:
     settings = Settings(data_dir=tmp_path)
     register = RegisterOfRecords.of(list(WORLD))
     build_index(register, settings.index_path, map_bytes=2**28, workers=1)
-    with _served(settings) as fhir:
+    with _process(settings) as fhir:
         following = link(fhir.get("Practitioner?_count=2"), "next")
     assert following is not None
-    with _served(settings) as fhir:  # another process of the same revision goes on
+    with _process(settings) as fhir:  # another process of the same revision goes on
         assert len(matches(fhir.http.get(following).json())) == 2
     register.commit(removed=[(Kind.PRACTITIONER, IDLE.national_id)])
     Follower(register, settings.index_path, map_bytes=2**28).step()
-    with _served(settings) as fhir:
+    with _process(settings) as fhir:
         gone = fhir.http.get(following)
         assert (gone.status_code, gone.json()["issue"][0]["code"]) == (410, "expired")
         assert len(fhir.ids("Practitioner?_count=2&active=true")) == len(PEOPLE) - 1
@@ -123,17 +120,17 @@ def test_what_refers_to_matches_is_included(fhir: Fhir) -> None:
     assert included(fhir.get("Organization?_id=F690000013&_include=Organization:partof")) == ["Organization/F690000005"]
 
 
-def test_too_many_to_be_included_are_said_to_be_left_out(world: Path) -> None:
+def test_too_many_to_be_included_are_said_to_be_left_out(world: Path, index: Index) -> None:
     settings = Settings(data_dir=world, fhir_included_max=1)
-    with _served(settings) as fhir:
+    with served(settings, index) as fhir:
         bundle = fhir.get(f"Practitioner?_id={PERSON}&_revinclude=PractitionerRole:practitioner")
     assert [one["search"]["mode"] for one in bundle["entry"]] == ["match", "include", "outcome"]
     assert bundle["entry"][-1]["resource"]["issue"][0]["severity"] == "warning"
 
 
-def test_the_mailboxes_of_activities_can_be_repeated_with_the_person(world: Path) -> None:
+def test_the_mailboxes_of_activities_can_be_repeated_with_the_person(world: Path, index: Index) -> None:
     settings = Settings(data_dir=world, fhir_repeat_mailboxes=True)
-    with _served(settings) as fhir:
+    with served(settings, index) as fhir:
         assert len(fhir.get(f"Practitioner/{PERSON}")["telecom"]) == 3
         assert fhir.ids("Practitioner?mailbox-mss:contains=valmorin") == {PERSON}
         assert fhir.ids("Practitioner?mailbox-mss:contains=@") == {PERSON, FRASLIN.national_id}
@@ -199,17 +196,17 @@ def test_an_answer_can_be_pretty(fhir: Fhir) -> None:
     assert '\n  "resourceType"' in fhir.http.get("/fhir/v2/Practitioner?_pretty=true").text
 
 
-def test_the_size_of_a_page_is_capped(world: Path) -> None:
+def test_the_size_of_a_page_is_capped(world: Path, index: Index) -> None:
     settings = Settings(data_dir=world, fhir_count=2, fhir_count_max=3)
-    with _served(settings) as fhir:
+    with served(settings, index) as fhir:
         assert len(fhir.get("Practitioner")["entry"]) == 2
         assert len(fhir.get("Practitioner?_count=10000")["entry"]) == 3
 
 
 def test_without_an_index_an_outcome_says_so(tmp_path: Path) -> None:
     settings = Settings(data_dir=tmp_path)
-    with TestClient(create_app(settings, Index.open(settings.index_path, map_bytes=2**28))) as http:
-        answer = http.get("/fhir/v2/Practitioner")
+    with _process(settings) as fhir:
+        answer = fhir.http.get("/fhir/v2/Practitioner")
     assert (answer.status_code, answer.json()["issue"][0]["code"]) == (503, "transient")
     assert answer.headers["retry-after"]
 
