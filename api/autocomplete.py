@@ -56,7 +56,7 @@ def router(settings: Settings, index: Index) -> APIRouter:
     @routes.head("/v1/autocomplete", include_in_schema=False)
     async def autocomplete(asking: Asking, asked: Annotated[AutocompleteParameters, Query()]) -> Response:
         asking.asks(Resolves(asked.q))
-        query = TextQuery(text=asked.q, limit=asked.limit, deadline_s=settings.search_time_limit_s)
+        query = TextQuery(text=asked.q, limit=asked.limit, typing=True, deadline_s=settings.search_time_limit_s)
         with index.read() as snapshot:
             page = snapshot.search(query)
             asking.sends([match.document.number for match in page.matches])

@@ -16,9 +16,10 @@ from typing import Any
 from rich.console import Console
 
 from bench.provenance import provenance, write_result
-from bench.retrieval import bars, compare, corrupt, measure, peers, postgres, report
+from bench.retrieval import bars, compare, corrupt, kept, measure, peers, postgres, report
 from bench.retrieval.engines import Engine, InProcess, OverHttp
 from bench.retrieval.judge import Asked, Figures
+from bench.retrieval.measure import Answered
 from bench.retrieval.people import People, read_people
 
 ByEngine = Mapping[str, Mapping[str, Figures]]
@@ -48,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for seed in options.seeds
     }
     with contextlib.ExitStack() as stack:
-        dsn = None if options.no_peer else stack.enter_context(_peer(people, console))
+        dsn = None if options.no_peer else options.peer or stack.enter_context(_peer(people, console))
         retrieval, same = _retrieval(people, drawn, _contestants(options, dsn), options.misses)
         seeds = ", ".join(map(str, drawn))
         report.print_retrieval(console, retrieval, f"{len(people.everybody):,} people, worst of the seeds {seeds}")
@@ -103,30 +104,32 @@ def _contestants(options: argparse.Namespace, dsn: str | None) -> list[Contestan
             *((form.name, partial(peers.Trigram, dsn, form)) for form in peers.FORMS),
         )
         count = min(options.per_class, options.peer_per_class)
-        found += [Contestant(name, make, count, _PEERS_AT_ONCE) for name, make in makes]
+        known = kept.read(options.peer_answers) if options.peer_answers else {}
+        found += [
+            Contestant(name, partial(kept.Kept, make, known.get(name, {})), count, _PEERS_AT_ONCE)
+            for name, make in makes
+        ]
     return found
 
 
 def _retrieval(
     people: People, drawn: Mapping[int, Sequence[Asked]], contestants: Sequence[Contestant], misses: Path | None
 ) -> tuple[ByEngine, ByEngine]:
-    """The worst of all seeds for each engine: on all queries that it got, and on those that all engines got."""
+    """Of each engine the worst of all seeds, on all queries that it got; and all seeds together, on those queries that
+    all engines got."""
     fewest = min((one.per_class for one in contestants), default=0)
     all_of_them: dict[str, list[dict[str, Figures]]] = defaultdict(list)
-    same: dict[str, list[dict[str, Figures]]] = defaultdict(list)
+    same: dict[str, list[Answered]] = defaultdict(list)
     for contestant in contestants:
         for asked in drawn.values():
             share = measure.first_of_each_class(asked, contestant.per_class)
             answered = measure.ask(contestant.make, share, people, contestant.clients)
             all_of_them[contestant.name].append(measure.by_class(answered))
-            same[contestant.name].append(measure.by_class(measure.first_of_each_class(answered, fewest)))
+            same[contestant.name] += measure.first_of_each_class(answered, fewest)
             if misses and contestant.name in _OURS:
                 report.write_misses(misses, contestant.name, answered)
-    return _worst(all_of_them), _worst(same)
-
-
-def _worst(seeds: Mapping[str, Sequence[Mapping[str, Figures]]]) -> ByEngine:
-    return {name: measure.worst_by_class(several) for name, several in seeds.items()}
+    worst = {name: measure.worst_by_class(several) for name, several in all_of_them.items()}
+    return worst, {name: measure.by_class(answered) for name, answered in same.items()}
 
 
 def _speed(
@@ -164,6 +167,8 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     add("--peer-per-class", type=int, default=50, help="the first so many of them are put to the slow peers (50)")
     add("--classes", type=_classes, help="only these, separated by commas")
     add("--no-peer", action="store_true", help="without PostgreSQL")
+    add("--peer", metavar="DSN", help="a PostgreSQL that holds the people already (`bench.retrieval.postgres.load`)")
+    add("--peer-answers", type=Path, help="file of the peers' answers to the same queries of the same people")
     add("--no-speed", action="store_true", help="answers only")
     add("--pairs", type=int, default=3, help="counted runs of each side, in turn (3)")
     add("--seconds", type=float, default=6.0, help="length of a run; the peer's are three times as long (6)")

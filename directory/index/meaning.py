@@ -50,6 +50,8 @@ CLASS_OF: Final = {number: name for name, number in WORD_CLASSES.items()}
 """Word classes by the first byte of their keys."""
 
 GIVEN_UP: Final = "given up"
+GUESSES: Final = frozenset({"alike", "misspelt", "two typos", "begins, misspelt,"})
+"""How a word is taken for another one."""
 LIGHT: Final = 1.0  # a word that fits nobody at all, or a letter
 _HEAVIEST: Final = 9.0
 _LIGHTEST: Final = 0.3

@@ -18,6 +18,7 @@ from directory.index.meaning import (
     BEGUN_AMISS,
     ELSEWHERE,
     GIVEN_UP,
+    GUESSES,
     IDENTIFIERS,
     INITIAL,
     JOINED,
@@ -44,8 +45,7 @@ _UNASKED_LABELS: Final = 5  # of them count
 _OUT_OF_ORDER: Final = 0.2  # initials of given names in another order, or of other names
 _LABEL: Final = 0.4  # a structure that is named like a person
 _BEGIN_OF_PLACE: Final = 0.2  # a town of which the first word was asked for, not all
-_PART_OF_PLACE: Final = 0.75  # a town of which only a later word was asked for
-_GUESSES: Final = ("alike", "misspelt", "two typos", "begins, misspelt,")
+_PART_OF_PLACE: Final = 0.75  # a town of which only a later word was asked for, or a part of a département's name
 _LETTERS_AMISS: Final = 4  # letters of a word that may be another one
 _PART_OF_ADDRESS: Final = 0.4  # more than its beginning
 
@@ -53,6 +53,8 @@ _ORGANIZATION_KIND: Final = str(KIND_NUMBER[Kind.ORGANIZATION])
 _AT: Final = {on: VALUES_AT + number for on, number in FIELD_NUMBER.items()}
 _FAMILY, _GIVEN, _LABEL_AT, _MAIL = (_AT[on] for on in (Field.SN, Field.GIVEN_NAME, Field.ORGANIZATION, Field.MAIL))
 _PLACES: Final = tuple(_AT[on] for on in (Field.CITY, Field.POSTAL_CODE, Field.DEPARTMENT, Field.DEPARTMENT_CODE))
+_DEPARTMENT_AT: Final = _AT[Field.DEPARTMENT]
+_DEPARTMENT: Final = "département"
 _TRADES: Final = tuple(_AT[on] for on in (Field.TITLE, Field.SPECIALTY))
 _LABELS: Final = tuple(_AT[on] for on in (Field.ORGANIZATION, Field.SERVICE))
 _NUMBERS: Final = tuple((on, _AT[on]) for on in IDENTIFIERS)
@@ -70,14 +72,17 @@ class Fit(NamedTuple):
 @dataclass(slots=True)
 class Laid:
     """The words of a query laid on a document: what it costs in all, the words that fit nothing to the letter, what
-    those cost that were taken for misspelt ones, and for which words, whether the query is the whole name, and, when
-    asked for, each part of the cost."""
+    those cost that were taken for misspelt ones, and for which words, whether the query is the whole name, whether a
+    word of it was taken for what says little (the beginning of a name, a département) and may be another one misspelt,
+    whether one was taken for a misspelt name, and, when asked for, each part of the cost."""
 
     cost: float = 0.0
     misfits: list[Asked] = field(default_factory=list)
     guessed: float = 0.0
     guess: list[str] = field(default_factory=list)
     whole: bool = False
+    loose: bool = False
+    misspelt: bool = False
     why: dict[str, str | float] = field(default_factory=dict)
 
 
@@ -95,16 +100,18 @@ def lay(parts: list[str], asked: Sequence[Asked], *, explain: bool = False) -> L
     for one in others:
         fit = _fit(parts, names, one, asked)
         laid.cost += fit.cost
-        if fit.how in _GUESSES:
+        if fit.how in GUESSES:
             laid.guessed += fit.cost
             laid.guess += fit.on
+            laid.misspelt |= fit.where == "name"
+        laid.loose |= fit.where == _DEPARTMENT or (fit.how, fit.where) == ("begins", "name")
         if fit.cost > SYNONYM + ELSEWHERE["place"]:
             laid.misfits.append(one)
         if explain:
             laid.why[one.word] = _explained(fit)
-    unasked = names.unasked(several=len(asked) > 1)
+    unasked = names.unasked(several=len(asked) > 1, misspelt=laid.misspelt)
     laid.cost += unasked
-    laid.whole = not laid.misfits and names.are_whole()
+    laid.whole = not laid.misfits and not laid.loose and names.are_whole()
     if explain:
         laid.why["names not asked for"] = round(unasked, 2)
     return laid
@@ -154,8 +161,8 @@ class Names:
         """The first of the given names that answers no typed word yet."""
         return [word for word in self.given if word in self.left][:1]
 
-    def unasked(self, several: bool) -> float:
-        """What the names cost that nobody asked for, by one word or several."""
+    def unasked(self, *, several: bool, misspelt: bool) -> float:
+        """What the names cost that nobody asked for, by one word or several, one of them misspelt or not."""
         left = self.left
         if self.structure:
             return _LABEL + _UNASKED_LABEL * min(sum(word not in NOISE for word in left), _UNASKED_LABELS)
@@ -166,7 +173,7 @@ class Names:
             return _UNASKED_NAMES
         cost = _unasked(self.family, left, UNASKED_FAMILY) + _unasked(self.given, left, UNASKED_GIVEN)
         only_given = several and all(word in left or word in PARTICLES for word in self.family)
-        return cost + _ONLY_GIVEN if only_given else cost
+        return cost + _ONLY_GIVEN * (1 + misspelt) if only_given else cost
 
 
 def _unasked(names: list[str], left: list[str], cost: float) -> float:
@@ -258,14 +265,15 @@ def _in_places(parts: list[str], one: Asked, asked: Sequence[Asked], best: Fit) 
             words = split(value)
             fit = _in_words(words, one, "place")
             if fit is not None:
-                cost = fit.cost + _part_of_place(words, asked)
+                department = at == _DEPARTMENT_AT
+                cost = fit.cost + _part_of_place(words, asked, department=department)
                 if cost < best.cost:
-                    best = fit._replace(cost=cost)
+                    best = fit._replace(cost=cost, where=_DEPARTMENT if department else fit.where)
     return best
 
 
-def _part_of_place(words: Sequence[str], asked: Sequence[Asked]) -> float:
-    """What it costs that a town was not named whole."""
+def _part_of_place(words: Sequence[str], asked: Sequence[Asked], *, department: bool) -> float:
+    """What it costs that a town or a département was not named whole."""
     significant = [word for word in words if word not in NOISE and not word[0].isdigit()]
     if len(significant) < 2:
         return 0.0
@@ -273,6 +281,8 @@ def _part_of_place(words: Sequence[str], asked: Sequence[Asked]) -> float:
     left = sum(word not in typed for word in significant)
     if left == 0:
         return 0.0
+    if department:
+        return _PART_OF_PLACE
     begun = significant[0] in typed and significant[0] not in PARTICLES
     return _BEGIN_OF_PLACE if begun or left < len(significant) - 1 else _PART_OF_PLACE
 

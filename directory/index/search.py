@@ -25,7 +25,7 @@ from pyroaring import BitMap
 from directory.errors import TimeLimitExceeded
 from directory.index import layout, ranking
 from directory.index.answers import Match, Page
-from directory.index.collect import likely
+from directory.index.collect import Likely, likely
 from directory.index.evaluate import Evaluation
 from directory.index.expansion import expand
 from directory.index.layout import FIELD_NUMBER, KIND_NUMBER, VALUES_AT
@@ -39,7 +39,8 @@ from directory.query import Anything, Field, TextQuery
 if TYPE_CHECKING:
     from directory.index.reader import Snapshot
 
-_MOST: Final = 50  # documents scored for one stage, or three times what was asked for
+_MOST: Final = 50  # documents scored for one stage, or three times what was asked for; just these at each letter
+_MOST_GUESSES: Final = 40  # of those, with names taken for misspelt ones; more of them are looked at
 _MORE: Final = 4  # documents of one set that are scored beyond what was asked for
 _DOUBLES: Final = 12  # mailboxes of one set whose holders are looked for
 _THRESHOLD: Final = 0.4  # what is left of a full score at least
@@ -52,6 +53,7 @@ _ALIKE: Final = 2  # matches of one name among guesses, until others have their 
 _GUESSED: Final = 5  # the same of one guess, whatever else the names are
 _NEXT_GUESS: Final = 0.45  # how much dearer than the best a guess may be that is waited for
 _AGAIN: Final = 0.12  # what each further one costs more
+_PLACES_OF_GUESSES: Final = 3  # of the first ten, where the others only begin so
 _SHORT: Final = 3  # letters of words that are not taken for misspelt ones while others begin so
 
 
@@ -148,8 +150,13 @@ class _Search:
     def _is_full(self) -> bool:
         """Whether the page is full of documents that no misspelt word comes before."""
         short = all(len(one.word) <= _SHORT for one in self._asked)
-        good = sum(short or found.cost <= _CLEAN or _is_begun(found) for found in self._found.values())
+        good = sum(short or self._is_good(found) for found in self._found.values())
         return good >= min(self._query.limit, _PAGE)
+
+    def _is_good(self, found: _Found) -> bool:
+        if self._query.typing:
+            return found.cost <= _CLEAN or _is_begun(found)
+        return found.cost <= _CLEAN and not found.laid.loose
 
     def _is_short_of_guesses(self) -> bool:
         """Whether nothing fits to the letter, and there are few enough guesses to look at more of them."""
@@ -162,17 +169,30 @@ class _Search:
             one.weigh(self._total, searched=not all_words)
         # What was found at a higher cost may cost less by now.
         self._found = {number: found for number, found in self._found.items() if found.cost <= _CLEAN}
-        left = max(_MOST, 3 * self._query.limit)
+        enough = 3 * self._query.limit
+        left, guesses_left = enough if self._query.typing else max(_MOST, enough), _MOST_GUESSES
         ceiling = self._full() * (1 - _THRESHOLD)
-        for cost, documents in likely(self._asked, self._allowed, ceiling, self._check_time, all_words=all_words):
+        for lot in likely(self._asked, self._allowed, ceiling, self._check_time, all_words=all_words):
             best = self._best()
-            if left <= 0 or (best and cost > best.cost + _WORSE) or self._are_enough(cost):
+            if best and lot.cost > best.cost + _WORSE:
                 return
-            guess = len(self._asked) == 1 and cost > _CLEAN
-            scored = self._score(documents, min(left, _ALIKE + 1 if guess else self._query.limit + _MORE))
+            if left <= 0 or self._are_enough(lot.cost):
+                if guesses_left <= 0 or self._are_enough_guesses():
+                    return
+                if not lot.guessed:
+                    continue
+            scored = self._score(lot.documents, self._most_of(lot))
             left -= scored
+            guesses_left -= lot.guessed * scored
             if self._query.explain and scored:
-                self._sets.append(_step("collect", cost=round(cost, 2), documents=len(documents), scored=scored))
+                self._sets.append(
+                    _step("collect", cost=round(lot.cost, 2), documents=len(lot.documents), scored=scored)
+                )
+
+    def _most_of(self, lot: Likely) -> int:
+        """How many documents of one set are scored."""
+        alone = len(self._asked) == 1 and lot.cost > _CLEAN
+        return _ALIKE + 1 if alone else self._query.limit + _MORE
 
     def _are_enough(self, cost: float) -> bool:
         """Whether there are as many documents as asked for, and one more, that cost no more than so much: what is
@@ -186,6 +206,13 @@ class _Search:
         if best is None or best.cost <= _GUESS or cost > best.cost + _NEXT_GUESS:
             return True
         return sum(turn <= cost for turn, _ in _in_turn(cheaper)) > self._query.limit
+
+    def _are_enough_guesses(self) -> bool:
+        """Whether somebody has the very name that was typed, or some misspelt ones are found as well."""
+        best = self._best()
+        if self._query.typing or best is None or best.laid.whole:
+            return True
+        return sum(map(_is_guess, self._found.values())) >= _PLACES_OF_GUESSES
 
     def _score(self, documents: BitMap, most: int) -> int:
         """Score the first of some documents, unless they are found; says how many."""
@@ -240,11 +267,15 @@ class _Search:
         kept = [found for found in self._found.values() if found.cost <= dearest]
         kept.sort(key=self._order(kept))
         return Page(
-            matches=tuple(self._match(found, full) for _, found in _in_turn(kept)[: self._query.limit]),
+            matches=tuple(self._match(found, full) for _, found in self._in_turn(kept)[: self._query.limit]),
             complete=len(kept) <= self._query.limit,
             state=self._snapshot.state,
             steps=(*map(_described, self._asked), *self._sets) if self._query.explain else (),
         )
+
+    def _in_turn(self, kept: Sequence[_Found]) -> list[tuple[float, _Found]]:
+        turns = _in_turn(kept)
+        return turns if self._query.typing else _guesses_too(turns)
 
     def _order(self, kept: Sequence[_Found]) -> Callable[[_Found], tuple[float, bytes, int]]:
         """By cost, then in static order, which is that of the ids where none was handed out late."""
@@ -285,6 +316,23 @@ def _in_turn(kept: Sequence[_Found]) -> list[tuple[float, _Found]]:
         turns.append((cost, found))
     turns.sort(key=_turn)
     return turns
+
+
+def _is_guess(found: _Found) -> bool:
+    return found.laid.misspelt and not found.laid.loose
+
+
+def _guesses_too(turns: list[tuple[float, _Found]]) -> list[tuple[float, _Found]]:
+    """Matches in their order; but unless the best has the very name that was typed, the last of the first ten are left
+    to misspelt names."""
+    first, rest = turns[:_PAGE], turns[_PAGE:]
+    if not rest or first[0][1].laid.whole:
+        return turns
+    others = [turn for turn in first if not _is_guess(turn[1])]
+    wanted = _PLACES_OF_GUESSES - (len(first) - len(others))
+    guesses = [turn for turn in rest if _is_guess(turn[1])][: max(wanted, 0)]
+    late = others[len(others) - len(guesses) :] + [turn for turn in rest if turn not in guesses]
+    return [*(turn for turn in first if turn not in late), *guesses, *late]
 
 
 def _turn(turn: tuple[float, _Found]) -> float:

@@ -75,17 +75,22 @@ def test_several_files_of_one_benchmark_make_one_table_and_a_later_row_wins(tmp_
 
 def test_retrieval_makes_a_table_of_classes_and_one_of_speed(tmp_path: Path) -> None:
     figures = {"queries": 200, "recall_at_1": 0.9, "recall_at_10": 0.98, "mrr_at_10": 0.95}
+    few = {**figures, "queries": 50, "recall_at_1": 0.8}
     speed = {"1 clients": {"ours": run(100), "peer": run(10)}}
     bar = {"what": "search, 1 client: p95 in ms", "needed": 15, "seen": 20, "most": True, "met": False}
     result = {
         "benchmark": "retrieval", **ORIGIN, "people": 1000, "seeds": [1, 2], "bars": {"order": 0.999}, "reached": [bar],
-        "retrieval": {"annuaire": {"order": figures, "case": figures}, "pg_trgm": {"order": figures}},
+        "retrieval": {"annuaire": {"order": figures, "case": figures}, "pg_trgm": {"order": few}},
+        "same_queries": {"annuaire": {"order": few, "case": few}, "pg_trgm": {"order": few}},
         "speed": {"search": speed, "autocomplete": None},
     }  # fmt: skip
     (tmp_path / "x").write_text(json.dumps(result))
     classes, fast = tables([tmp_path / "x"])
-    same = "0.900 · 0.980 · 0.950"
-    assert classes.rows == [["order", "200", same, same, "0.999", "**short**"], ["case", "200", same, "", "", ""]]
+    worst, same = "0.900 · 0.980 · 0.950", "0.800 · 0.980 · 0.950"
+    assert classes.rows == [
+        ["order", "200", worst, "0.999", "**short**", "50", same, same],
+        ["case", "200", worst, "", "", "50", same, ""],
+    ]
     assert fast.rows[0][:4] == ["search, 1 client", "100", "10.0", "10.0×"]
     assert "0 of 1 bars are met" in fast.notes[1]
 

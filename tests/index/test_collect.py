@@ -48,7 +48,7 @@ def test_documents_come_by_increasing_cost_each_at_its_least(words: list[Asked],
     ceiling = tenths / 10
     found: dict[int, float] = {}
     last = 0.0
-    for cost, documents in likely(words, ALLOWED, ceiling, lambda: None, all_words=False):
+    for cost, _, documents in likely(words, ALLOWED, ceiling, lambda: None, all_words=False):
         assert cost >= last - ROUNDING
         last = cost
         for number in documents:
@@ -61,7 +61,7 @@ def test_documents_come_by_increasing_cost_each_at_its_least(words: list[Asked],
 
 @given(st.lists(st.builds(asked, TIERS, WEIGHTS), min_size=1, max_size=3))
 def test_with_all_words_no_heavy_word_is_given_up(words: list[Asked]) -> None:
-    for _, documents in likely(words, ALLOWED, 100.0, lambda: None, all_words=True):
+    for _, _, documents in likely(words, ALLOWED, 100.0, lambda: None, all_words=True):
         for one in words:
             if one.weight > 1:
                 assert documents <= BitMap.union(BitMap(), *(tier.documents for tier in one.meant.tiers))

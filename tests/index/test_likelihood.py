@@ -63,6 +63,19 @@ def test_who_has_a_family_name_that_begins_so_comes_before_namesakes_in_a_town_t
     assert among("jocelyn saint", *several)[0] == "jocelyn saintoyant"
 
 
+@pytest.mark.parametrize(("typed", "meant"), [("helene vil", "VIAL"), ("vil helene", "VIAL"), ("helene vila", "VILLA")])
+def test_a_short_name_may_be_misspelt_though_many_begin_so(among: Search, typed: str, meant: str) -> None:
+    begun = [(f"VILA{ending}", "Hélène", "LYON") for ending in ("INE", "RD", "NO", "RET", "SSE", "TTE") * 4]
+    assert f"helene {meant.lower()}" in among(typed, *begun, (meant, "Hélène", "LYON"))
+
+
+def test_the_beginnings_of_names_come_before_misspelt_ones(among: Search) -> None:
+    begun = [(f"VILLE{ending}", "Hélène", "LYON") for ending in ("RS", "TTE", "NEUVE")]
+    assert [name.split()[1][:5] for name in among("helene vil", ("VIAL", "Hélène", "LYON"), *begun)[:3]] == [
+        "ville"
+    ] * 3
+
+
 def test_few_guesses_are_not_all_that_is_looked_at(among: Search) -> None:
     several = [("MASSON", "Lynda", "LYON"), ("MASSOM", "Linda", "LYON")]
     assert set(among("masson linda", *several)) == {"lynda masson", "linda massom"}

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
-from bench.retrieval import bars, corrupt, measure, report
+from bench.retrieval import bars, corrupt, kept, measure, report
 from bench.retrieval.__main__ import main
 from bench.retrieval.judge import Asked, Figures
 from bench.retrieval.measure import OVERALL
@@ -52,6 +53,15 @@ def test_slow_peers_get_the_first_queries_of_each_class(asked: list[Asked]) -> N
     few = measure.first_of_each_class(asked, 2)
 
     assert few == [asked[0], asked[1], asked[6], asked[7]]
+
+
+def test_a_peer_is_not_asked_again_what_it_was_asked_before(asked: list[Asked], tmp_path: Path) -> None:
+    file = tmp_path / "answers"
+    file.write_text(json.dumps({"engine": "knowing", "text": asked[0].text, "found": ["kept"]}))
+    engine = kept.Kept(lambda: Knowing(asked[1:]), kept.read(file)["knowing"])
+
+    assert engine.search(asked[0].text) == ["kept"]
+    assert engine.search(asked[1].text) == ["unknown", asked[1].meant.national_id]
 
 
 def test_the_worst_of_several_seeds_is_told() -> None:
