@@ -22,7 +22,7 @@ def provenance(module: str, options: argparse.Namespace) -> dict[str, Any]:
 
 
 def command(module: str, options: Mapping[str, object]) -> str:
-    """The command as a reader would type it: folders and files by what they are, not by where they were."""
+    """The command as a reader would type it: folders, files and connection strings by what they are."""
     verb = options.get("what")
     parts = [f"python -m {module}", *([str(verb)] if verb else [])]
     for name, value in options.items():
@@ -40,7 +40,7 @@ def _shown(name: str, value: object) -> str:
     if isinstance(value, list):
         paths = any(isinstance(one, Path) for one in value)
         return (" " if paths else ",").join(f"{name.upper()}{n}" if paths else str(v) for n, v in enumerate(value, 1))
-    return name.upper() if isinstance(value, Path) else str(value)
+    return name.upper() if isinstance(value, Path) or " " in str(value) else str(value)
 
 
 def machine() -> dict[str, Any]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import orjson
 import typer
 
+from cli import explanation
 from cli.output import print_json, table
 from directory.settings import Settings
 
@@ -51,24 +51,15 @@ def search(
     if json:
         print_json(answer)
         return
-    for step in page.steps:
-        print(f"· {_step(step)}")
+    for line in explanation.before(page.steps):
+        print(line)
     table(["score", "kind", "name", "profession", "place", "mailbox"], [_row(match) for match in matches])
-    for match in matches if explain else ():
-        print(
-            f"{match['score']} {_row(match)[2]}: " + "; ".join(f"{part}: {how}" for part, how in match["why"].items())
-        )
+    scored = [(match["score"], str(_row(match)[2]), match["why"]) for match in matches] if explain else []
+    for line in explanation.after(page.steps, scored):
+        print(line)
     if not page.complete:
         print("… and more: give another word, or --limit")
     raise typer.Exit(0 if matches else 1)
-
-
-def _step(step: Mapping[str, Any]) -> str:
-    """One step of a search: what a word may stand for, at which cost; or which documents were read."""
-    if step["step"] == "expand":
-        tiers = ", ".join(f"{tier['how']} {tier['cost']:.2f} ({tier['documents']:,})" for tier in step["tiers"])
-        return f"{step['word']} (weight {step['weight']:.2f}): {tiers or 'nobody'}"
-    return f"cost {step['cost']:.2f}: {step['documents']:,} documents, {step['scored']} scored"
 
 
 def _row(match: dict[str, Any]) -> list[object]:
