@@ -39,7 +39,8 @@ from directory.query import Anything, Field, TextQuery
 if TYPE_CHECKING:
     from directory.index.reader import Snapshot
 
-_MOST: Final = 50  # documents scored for one stage, or three times what was asked for; just these at each letter
+_MOST: Final = 50  # documents scored for one stage, or three times what was asked for
+_MOST_TYPING: Final = 40  # the same where it is asked again at each letter
 _MOST_GUESSES: Final = 40  # of those, with names taken for misspelt ones; more of them are looked at
 _MORE: Final = 4  # documents of one set that are scored beyond what was asked for
 _DOUBLES: Final = 12  # mailboxes of one set whose holders are looked for
@@ -106,6 +107,7 @@ class _Search:
         self._total = max(len(self._allowed), 1000)
         self._asked = expand(snapshot, typed_words(query.text))
         self._found: dict[int, _Found] = {}
+        self._read: dict[int, list[str]] = {}  # documents come again whenever words are widened
         self._sets: list[dict[str, Any]] = []
 
     def page(self) -> Page:
@@ -169,8 +171,8 @@ class _Search:
             one.weigh(self._total, searched=not all_words)
         # What was found at a higher cost may cost less by now.
         self._found = {number: found for number, found in self._found.items() if found.cost <= _CLEAN}
-        enough = 3 * self._query.limit
-        left, guesses_left = enough if self._query.typing else max(_MOST, enough), _MOST_GUESSES
+        most = _MOST_TYPING if self._query.typing else _MOST
+        left, guesses_left = max(most, 3 * self._query.limit), _MOST_GUESSES
         ceiling = self._full() * (1 - _THRESHOLD)
         for lot in likely(self._asked, self._allowed, ceiling, self._check_time, all_words=all_words):
             best = self._best()
@@ -230,7 +232,10 @@ class _Search:
         return count
 
     def _parts(self, number: int) -> list[str]:
-        return layout.values_parts(self._snapshot.raw_values(number))
+        parts = self._read.get(number)
+        if parts is None:
+            parts = self._read[number] = layout.values_parts(self._snapshot.raw_values(number))
+        return parts
 
     def _keep(self, number: int, parts: list[str]) -> None:
         laid = lay(parts, self._asked, explain=self._query.explain)
