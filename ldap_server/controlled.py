@@ -105,7 +105,8 @@ class Controlled:
         return None
 
     def _query(self, most: int) -> Query:
-        return Query(predicate=self._search.filter, limit=most, deadline_s=self._terms.deadline_s)
+        asked = self._tree.placed(self._search.filter)
+        return Query(predicate=asked, limit=most, deadline_s=self._terms.deadline_s)
 
     def _with_sort_result(
         self, answer: Answer, keys: tuple[Key, ...] | Trouble, done: int = messages.SUCCESS

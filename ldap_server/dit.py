@@ -160,6 +160,26 @@ class Tree:
                     return value
         return None
 
+    def placed(self, predicate: Predicate) -> Predicate:
+        """The predicate of mailboxes, with what it says of their names said of their addresses."""
+        match predicate:
+            case OfServer(attribute="entryDN", value=str(written)):
+                return self._named(written)
+            case And(parts) if parts:
+                return And(tuple(map(self.placed, parts)))
+            case Or(parts) if parts:
+                return Or(tuple(map(self.placed, parts)))
+            case Not(part):
+                return Not(self.placed(part))
+        return predicate
+
+    def _named(self, written: str) -> Predicate:
+        try:
+            address = self.address(parse(written))
+        except BadName:
+            return Undefined()
+        return Or(()) if address is None else Is(Field.MAIL, address)
+
     def holds_mailboxes(self, name: Name, scope: int) -> bool:
         """Whether a base and a scope select the mailboxes; they select nothing else then. Clients that have no base
         configured ask for everything below the empty name."""

@@ -125,7 +125,9 @@ def equality(attribute: AttributeType, value: str) -> Predicate:
     return Is(field, value)
 
 
-_PARTICULAR: Final = frozenset({Field.PROFESSION, Field.OBJECT_CLASS, Field.PAPERLESS, Field.ENTRY_UUID})
+_PARTICULAR: Final = frozenset(
+    {Field.PROFESSION, Field.OBJECT_CLASS, Field.PAPERLESS, Field.ENTRY_UUID, Field.TELEPHONE}
+)
 
 
 def _particular(attribute: AttributeType, value: str) -> Predicate:
@@ -138,13 +140,30 @@ def _particular(attribute: AttributeType, value: str) -> Predicate:
         value = nomenclature.current_profession_code(value.strip())
     elif attribute.field is Field.OBJECT_CLASS:
         value = class_name(value.strip()) or value
+    elif attribute.field is Field.TELEPHONE:
+        return Or(tuple(Is(Field.TELEPHONE, spelling) for spelling in _spellings(value)))
     return Is(attribute.field, value)
+
+
+_NOT_DIALLED: Final = re.compile(r"[\s\u002d\u058a\u2010\u2011\u2212\ufe63\uff0d]")
+"""Blanks and hyphens, which do not count in telephone numbers (RFC 4518 section 2.6.3)."""
+
+
+def _spellings(number: str) -> list[str]:
+    """The ways in which a telephone number is published: as typed, in one piece, and in pairs as the French say it."""
+    dialled = _NOT_DIALLED.sub("", number)
+    country, subscriber = (dialled[:3], dialled[3:]) if dialled.startswith("+33") else ("", dialled)
+    odd = len(subscriber) % 2
+    pairs = [subscriber[max(0, at) : at + 2] for at in range(-odd, len(subscriber), 2)]
+    pieces = ([country] if country else []) + pairs
+    return list(dict.fromkeys((number, dialled, *(sign.join(pieces) for sign in " -"))))
 
 
 _SYNTAX: Final[dict[str, Callable[[str], object]]] = {
     "booleanMatch": re.compile(r"\s*(TRUE|FALSE)\s*", re.IGNORECASE).fullmatch,
     "uuidMatch": re.compile(r"\s*[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\s*", re.IGNORECASE).fullmatch,
     "integerMatch": re.compile(r"\s*-?\d+\s*").fullmatch,
+    "telephoneNumberMatch": re.compile(r".*\S.*", re.DOTALL).fullmatch,
 }
 
 _COMPUTED: Final[dict[str, str]] = {

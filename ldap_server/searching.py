@@ -77,7 +77,8 @@ class Searcher:
     # -- mailboxes ---------------------------------------------------------------------------------------------------
 
     def _query(self, search: Search, caller: Caller) -> Query:
-        return Query(predicate=search.filter, limit=self._limit(search, caller), deadline_s=self._deadline_s(search))
+        asked = self.tree.placed(search.filter)
+        return Query(predicate=asked, limit=self._limit(search, caller), deadline_s=self._deadline_s(search))
 
     def _limit(self, search: Search, caller: Caller) -> int:
         most = self._limits[caller.caller_class].size
@@ -150,7 +151,7 @@ class Searcher:
             with self._index.read() as snapshot:
                 if not mailbox(snapshot, address):
                     return None
-                holds = bool(mailbox(snapshot, address, wishes.assertion))
+                holds = bool(mailbox(snapshot, address, self.tree.placed(wishes.assertion)))
         return None if holds else refused(messages.ASSERTION_FAILED)
 
     # -- one mailbox, and entries of our own -------------------------------------------------------------------------
@@ -173,7 +174,8 @@ class Searcher:
         with self._index.read() as snapshot:
             if not mailbox(snapshot, address):
                 return refused(messages.NO_SUCH_OBJECT, matched=self.tree.base)
-            numbers = [] if search.scope == dit.ONE else mailbox(snapshot, address, search.filter)
+            asked = self.tree.placed(search.filter)
+            numbers = [] if search.scope == dit.ONE else mailbox(snapshot, address, asked)
             cut = cutter(search.attributes, search.types_only).all_framed
             return Answer(cut(message_id, self.tree.below_base, snapshot.entries(numbers)), documents=numbers)
 

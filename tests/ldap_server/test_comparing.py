@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from ldaptor.protocols import pureldap
 
-from directory.query import Field, Is
+from ldap_server import dit
 from ldap_server.filters import equality
 from ldap_server.schema import attribute_type
 from tests.ldap_server.conftest import Server
@@ -86,7 +86,19 @@ def test_containers_and_the_servers_own_entries_compare_too(
     assert compared(server, entry, attribute, value) == code
 
 
-def test_telephone_numbers_are_matched_as_published() -> None:
+@pytest.mark.parametrize(
+    "typed", ["0472001122", "04 72 00 11 22", "04-72-00-11-22", " 04 7200 1122", "04\u201172 001122"]
+)
+def test_blanks_and_hyphens_do_not_count_in_telephone_numbers(typed: str) -> None:
     telephone = attribute_type("telephoneNumber")
     assert telephone is not None
-    assert equality(telephone, "04 72-00") == Is(Field.TELEPHONE, "04 72-00")
+    asked = equality(telephone, typed)
+    for published in ("0472001122", "04 72 00 11 22", "04-72-00-11-22"):
+        assert dit.satisfied(asked, {"telephoneNumber": [published]})
+    assert not dit.satisfied(asked, {"telephoneNumber": ["0472001123"]})
+
+
+def test_a_number_with_its_country_is_matched_as_the_french_write_it() -> None:
+    telephone = attribute_type("telephoneNumber")
+    assert telephone is not None
+    assert dit.satisfied(equality(telephone, "+33472001122"), {"telephoneNumber": ["+33 4 72 00 11 22"]})

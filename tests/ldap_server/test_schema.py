@@ -16,6 +16,7 @@ from tests.ldap_server.people import PEOPLE
 from tests.ldap_server.wire import BASE, Talk, filter_of
 
 NAMES = {name for attribute in ATTRIBUTES for name in attribute.names}
+NAME = f"mail={PEOPLE[0].address.lower()},{BASE}"
 PAGE = (Path(__file__).parents[2] / "docs" / "ldap-schema.md").read_text()
 
 
@@ -124,6 +125,27 @@ def test_what_a_filter_says_of_operational_and_unheld_attributes(server: Server,
     with Talk(server) as talk:
         entries, done = talk.search(filter_of(written), attributes=["1.1"])
     assert (done.code, len(entries)) == (0, len(PEOPLE) if found else 0)
+
+
+@pytest.mark.parametrize(
+    ("written", "found"),
+    [
+        ("(entryDN={name})", {NAME}),
+        ("(entryDN=MAIL = {address},ou=BAL,o=MSSante,c=FR)", {NAME}),
+        (
+            "(&(objectClass=person)(!(entryDN={name})))",
+            {f"mail={one.address.lower()},{BASE}" for one in PEOPLE} - {NAME},
+        ),
+        ("(entryDN=mail=nobody@x.fr,{base})", set()),
+        ("(entryDN={base})", set()),
+        ("(!(entryDN=no name))", set()),
+    ],
+)
+def test_entries_are_found_by_their_names(server: Server, written: str, found: set[str]) -> None:
+    asked = written.format(name=NAME, address=PEOPLE[0].address, base=BASE)
+    with Talk(server) as talk:
+        entries, done = talk.search(filter_of(asked), attributes=["1.1"])
+    assert (done.code, {entry.dn for entry in entries}) == (0, found)
 
 
 @pytest.mark.parametrize(
