@@ -1,5 +1,7 @@
 """Passwords checked off the event loop: in a few threads, within limits, and once a minute for who asks often.
 
+Wrong ones are counted in a file that all processes of the node share, so that there is nothing to be won by trying at
+each of them.
 What was found right is remembered under a key of this process, never as a password, and counts only as long as the
 account still has the very credential that it was checked against: a revocation ends it at once.
 """
@@ -15,44 +17,52 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
 from typing import Final
 
 from directory import credentials
 from directory.accounts import Identity, password_of, still
+from directory.callers.ledger import Account, Ledger
 from directory.errors import BudgetExceeded, Unavailable
 from directory.index.reader import Index
 from directory.settings import Settings
 
-_WINDOW_S: Final = 60.0
-_MOST: Final = 10_000  # names and addresses that failures are remembered of, and passwords found right
+_WINDOW_S: Final = 60
+_COUNTED: Final = 4096  # names and addresses that wrong passwords are counted of
+_MOST: Final = 10_000  # passwords found right that are remembered
 
 
 class Failures:
-    """How often something has gone wrong for each of many keys within the last minute or so; bounded in memory."""
+    """How often something has gone wrong for each of many keys within this minute, at all processes of the node."""
 
-    def __init__(self, most: int, *, clock: Callable[[], float] = time.monotonic) -> None:
-        self._most = most
+    def __init__(self, path: Path, *, clock: Callable[[], float]) -> None:
+        self._path = path
         self._clock = clock
-        self._counts: OrderedDict[str, tuple[float, int]] = OrderedDict()  # since when, and how many
+        self._ledger: Ledger | None = None
 
-    def wait_s(self, key: str) -> int:
-        """Seconds until another try is allowed; 0 when it is now."""
-        since, count = self._counts.get(key, (0.0, 0))
-        left = since + _WINDOW_S - self._clock()
-        return max(1, round(left)) if count >= self._most and left > 0 else 0
+    def wait_s(self, key: str, most: int) -> int:
+        """Seconds until another try is allowed where `most` are within a minute; 0 when it is now.
+
+        Raises:
+            Unavailable: the counts cannot be kept.
+        """
+        if self._count(key).marked < most:
+            return 0
+        return max(1, _WINDOW_S - int(self._clock()) % _WINDOW_S)
 
     def note(self, key: str) -> None:
-        now = self._clock()
-        since, count = self._counts.pop(key, (now, 0))
-        self._counts[key] = (since, count + 1) if now - since < _WINDOW_S else (now, 1)
-        if len(self._counts) > _MOST:
-            self._counts.popitem(last=False)
+        self._count(key).mark_next()
+
+    def _count(self, key: str) -> Account:
+        if self._ledger is None:
+            self._ledger = Ledger.open(self._path, _COUNTED)
+        return self._ledger.account(key, int(self._clock()) // _WINDOW_S)
 
 
 class FoundRight:
     """Passwords found right lately."""
 
-    def __init__(self, kept_s: float, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, kept_s: float, *, clock: Callable[[], float]) -> None:
         self._kept_s = kept_s
         self._clock = clock
         self._key = secrets.token_bytes(32)
@@ -75,15 +85,16 @@ class FoundRight:
 class Passwords:
     """The checks of one process; safe to use from several threads."""
 
-    def __init__(self, settings: Settings, index: Index, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, settings: Settings, index: Index, *, clock: Callable[[], float] = time.time) -> None:
         self._index = index
         self._lock = threading.Lock()
         self._waiting = 0
         self._most = settings.password_threads + settings.password_waiting
         self._threads = ThreadPoolExecutor(settings.password_threads, thread_name_prefix="password")
         self._right = FoundRight(settings.password_kept_s, clock=clock)
-        self._accounts = Failures(settings.password_failures_per_account, clock=clock)
-        self._addresses = Failures(settings.password_failures_per_address, clock=clock)
+        self._failures = Failures(settings.data_dir / "failures", clock=clock)
+        self._wrong_per_account = settings.password_failures_per_account
+        self._wrong_per_address = settings.password_failures_per_address
 
     def remembered(self, name: str, password: str) -> Identity | None:
         """Who this is, when the password was found right a moment ago and the account is as it was."""
@@ -102,7 +113,10 @@ class Passwords:
             Unavailable: too many are waiting to be checked.
         """
         with self._lock:
-            wait_s = max(self._accounts.wait_s(name), self._addresses.wait_s(address))
+            wait_s = max(
+                self._failures.wait_s(f"account {name}", self._wrong_per_account),
+                self._failures.wait_s(f"address {address}", self._wrong_per_address),
+            )
             if wait_s:
                 raise BudgetExceeded(
                     "too many wrong passwords, try again later",
@@ -134,5 +148,5 @@ class Passwords:
         if found is not None:
             self._right.keep(name, password, found)
         else:
-            self._accounts.note(name)
-            self._addresses.note(address)
+            self._failures.note(f"account {name}")
+            self._failures.note(f"address {address}")

@@ -1,14 +1,21 @@
-"""Searches and compares within the budget of who asks (profile `public`)."""
+"""Searches and compares within the scopes of the account that asks, and the budget of the caller (profile `public`)."""
 
 from __future__ import annotations
 
+from typing import Final
+
 from directory.callers.budgets import Budgets
 from directory.callers.caller import Caller
+from directory.callers.patterns import names_entries
+from directory.callers.scopes import check_scopes
 from directory.errors import DirectoryError
 from directory.query import Field, Is, Predicate
-from ldap_server import dit
+from ldap_server import dit, messages
 from ldap_server.answers import Answer, Course, failed
 from ldap_server.dit import Tree
+
+_TOLD: Final = (messages.SUCCESS, messages.NO_SUCH_OBJECT)
+"""Results that tell of an entry, without one, that it is not there."""
 
 
 def asked_of_mailboxes(tree: Tree, entry: str, scope: int, asked: Predicate) -> Predicate | None:
@@ -24,14 +31,19 @@ def asked_of_mailboxes(tree: Tree, entry: str, scope: int, asked: Predicate) -> 
     return None if address is None else Is(Field.MAIL, address)
 
 
-def budgeted(budgets: Budgets, caller: Caller, asked: Predicate, course: Course) -> Course:
-    """The operation, when the caller may have more; what it is told of is counted."""
+def budgeted(budgets: Budgets | None, caller: Caller, asked: Predicate, course: Course) -> Course:
+    """The operation, when the caller may have more; what it is told of is counted, and so are addresses and identifiers
+    that nobody has: whoever guesses them asks for many. Without budgets only scopes are looked at."""
     try:
-        spending = budgets.check(caller, asked)
+        check_scopes(caller, asked)
+        spending = budgets.check(caller, asked) if budgets is not None else None
     except DirectoryError as error:
         yield failed(error)._replace(asked=asked)
         return
     for answer in course:
-        if isinstance(answer, Answer) and answer.documents:
-            spending.send(answer.documents)
+        if isinstance(answer, Answer) and spending is not None:
+            if answer.documents:
+                spending.send(answer.documents)
+            elif answer.code in _TOLD and names_entries(asked):
+                spending.miss(asked)
         yield answer

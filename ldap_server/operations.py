@@ -34,7 +34,7 @@ def _search(service: Service, caller: Caller, envelope: Envelope) -> Course:
     decoder = FilterDecoder(settings.ldap_filter_depth, settings.ldap_filter_terms)
     search = messages.decode_search(envelope, decoder, settings.ldap_attributes)
     course = service.searcher.search(messages.integer(envelope.message_id), search, envelope.controls, caller)
-    if service.budgets is None:
+    if service.budgets is None and caller.proof is None:
         return course
     asked = asked_of_mailboxes(service.searcher.tree, search.base, search.scope, search.filter)
     return course if asked is None else budgeted(service.budgets, caller, asked, course)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
@@ -14,6 +14,7 @@ from directory.callers.networks import Networks, read_allowances
 from directory.callers.trace import Done, Trace
 from directory.errors import Unavailable
 from directory.index.reader import Index
+from directory.model import Kind
 from directory.settings import Settings
 from directory.verification import Passwords
 from ldap_server.access import AccessLog
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from ldap_server.protocol import Connection
 
 _SWEEP_S: Final = 1.0  # how often the limits on time are looked at
+_PURGED: Final = "walks are purged"
 
 
 @dataclass(slots=True)
@@ -105,6 +107,25 @@ class Service:
         min(idle, key=lambda one: one.unproven_since or 0.0).give_up()
         return True
 
+    def _purge_walks(self) -> None:
+        """At each new revision, and each new withdrawal, wipe from walks what is not there any more."""
+        try:
+            with self.index.read() as snapshot:
+                if not snapshot.kept.get(_PURGED):
+                    snapshot.kept[_PURGED] = True
+                    self._go_on_with(self._purge())
+        except Unavailable:
+            return
+
+    def _purge(self) -> Iterator[None]:
+        with self.index.read() as snapshot:
+            yield from self.searcher.walks.purge(lambda key: snapshot.get(Kind.MAILBOX, key) is not None)
+
+    def _go_on_with(self, steps: Iterator[None]) -> None:
+        """A step at a time, with turns of the reactor in between."""
+        if next(steps, steps) is None:
+            self.reactor.callLater(0, self._go_on_with, steps)
+
     def note(self, done: Done) -> None:
         """An operation was answered."""
         self.metrics.note(done)
@@ -118,6 +139,7 @@ class Service:
         for connection in list(self.connections):
             connection.look_at(now)
         self.searcher.walks.sweep(now)
+        self._purge_walks()
         self.turns.forget()
         self.access.flush()
         self.metrics.publish(len(self.connections))

@@ -2,7 +2,8 @@
 
 A walk's entries are fixed with its first page, as they were at that revision; whichever worker is asked for a later
 page reads them from the file. Walks are bounded in number, for one client and in all, in bytes and in age; the oldest
-make room for new ones, and their cookies are refused (RFC 2696 section 3).
+make room for new ones, and their cookies are refused (RFC 2696 section 3). What has been withdrawn since is not sent,
+and is wiped from the files as soon as the index knows.
 """
 
 from __future__ import annotations
@@ -12,9 +13,9 @@ import os
 import secrets
 import struct
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import BinaryIO, Final, NamedTuple
 
 from directory.errors import Unavailable
 
@@ -23,6 +24,7 @@ _OFFSET: Final = struct.Struct(">I")
 _COOKIE: Final = struct.Struct(">16sI")  # the walk's name and the place of the next entry
 _OWNER_BYTES: Final = 8
 _LOOK_S: Final = 60.0  # how often files that are too old are looked for
+_AT_ONCE: Final = 100  # entries of a walk that are looked up together
 
 
 class Kept(NamedTuple):
@@ -99,6 +101,16 @@ class Walks:
         if len(cookie) == _COOKIE.size:
             self._path(owner, _COOKIE.unpack(cookie)[0]).unlink(missing_ok=True)
 
+    def purge(self, is_there: Callable[[str], bool]) -> Iterator[None]:
+        """Wipe what is kept of records that are not there any more, in steps of some entries."""
+        for file in self._files():
+            try:
+                with file.path.open("r+b") as opened:
+                    yield from _wiped(opened, is_there)
+                os.utime(file.path, (file.made_at, file.made_at))  # its age is that of its first page
+            except FileNotFoundError:  # the walk has ended meanwhile
+                continue
+
     def sweep(self, now: float) -> None:
         """Now and then, remove what is too old; `now` is a monotonic time."""
         if now - self._looked_at >= _LOOK_S:
@@ -153,6 +165,18 @@ def _files_in(folder: Path) -> Iterator[_File]:
                 yield _File(status.st_mtime, Path(file.path), status.st_size)
     except FileNotFoundError:
         return
+
+
+def _wiped(file: BinaryIO, is_there: Callable[[str], bool]) -> Iterator[None]:
+    body = file.read()
+    for number in range(_HEAD.unpack_from(body)[2] if body else 0):
+        key, entry = _entry(body, number)
+        if not is_there(key):
+            start = _OFFSET.unpack_from(body, _HEAD.size + _OFFSET.size * number)[0] + _OFFSET.size
+            file.seek(start)
+            file.write(bytes(len(key.encode()) + len(entry)))
+        if number % _AT_ONCE == _AT_ONCE - 1:
+            yield
 
 
 def _owned(owner: str) -> str:

@@ -95,6 +95,10 @@ class Spending:
                 self._sent.clear()
             self._sent.update(fresh)
 
+    def miss(self, asked: Predicate) -> None:
+        """Something was named that is not there. Guessing costs what finding does; the same again costs nothing."""
+        self._account.mark_entries(self._entries.places((repr(asked).casefold().encode("utf-8", "replace"),)))
+
 
 class Budgets:
     """The budgets of all callers of this node."""

@@ -60,6 +60,15 @@ class Account:
     def patterns(self) -> bytes:
         return self._memory[self._at + _PATTERNS_AT : self._at + _ENTRIES_AT]
 
+    @property
+    def marked(self) -> int:
+        """How many places of entries are marked."""
+        return int.from_bytes(self.entries, "little").bit_count()
+
+    def mark_next(self) -> None:
+        """Mark one more, for what is counted one by one."""
+        self.mark_entries([min(self.marked, (1 << ENTRY_BITS) - 1)])
+
     def mark_entries(self, places: list[int]) -> None:
         self._mark(self._at + _ENTRIES_AT, places)
 

@@ -86,6 +86,14 @@ def test_a_spent_budget_is_refused_in_both_languages_until_midnight(budgets: Bud
     budgets.check(someone(), MARTIN)
 
 
+def test_to_guess_addresses_costs_what_finding_them_does(budgets: Budgets) -> None:
+    for _ in range(2):
+        for number in range(40):
+            guess = Is(Field.MAIL, f"jean.dupont{number}@medecin.mssante.fr")
+            budgets.check(someone(), guess).miss(guess)
+    assert budgets.of(someone()).entries == pytest.approx(40, abs=2)
+
+
 def test_another_network_has_its_own_budget(budgets: Budgets) -> None:
     spent(budgets, someone(), 110)
     budgets.check(someone("192.0.2.8"), MARTIN)

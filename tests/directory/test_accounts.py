@@ -184,7 +184,7 @@ def register(tmp_path: Path) -> RegisterOfRecords:
 
 
 def checks(path: Path, clock: Clock, **settings: float) -> Passwords:
-    given = Settings().model_copy(update=settings)
+    given = Settings(data_dir=path).model_copy(update=settings)
     return Passwords(given, Index.open(path, map_bytes=2**26), clock=clock)
 
 
@@ -245,6 +245,21 @@ def test_after_some_wrong_passwords_others_are_refused_for_a_minute(
     clock.now += 61
     assert passwords.check("one", PASSWORD, "::1").result(30) is not None
     passwords.close()
+
+
+def test_wrong_passwords_are_counted_over_all_processes_of_the_node(
+    tmp_path: Path, register: RegisterOfRecords
+) -> None:
+    clock = Clock()
+    one = checks(tmp_path, clock, password_failures_per_account=2)
+    settings = Settings(data_dir=tmp_path, password_failures_per_account=2)
+    workers = [one, Passwords(settings, one._index, clock=clock)]
+    for passwords in workers:
+        assert passwords.check("one", "wrong", "::1").result(30) is None
+    for passwords in workers:
+        with pytest.raises(BudgetExceeded):
+            passwords.check("one", PASSWORD, "::2")
+        passwords.close()
 
 
 def test_no_more_than_a_few_passwords_wait(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import product
@@ -13,13 +14,14 @@ import pytest
 from ldaptor.ldapfilter import parseFilter
 from ldaptor.protocols import pureldap
 
+from directory.accounts import Account, AccountKind, Identity, Scope
 from directory.callers.budgets import Budgets
 from directory.callers.caller import Caller, CallerClass
 from directory.callers.ledger import Ledger
 from directory.callers.networks import Networks
 from directory.index.build import build_index
 from directory.index.follow import Follower
-from directory.index.reader import Index
+from directory.index.reader import Index, Snapshot
 from directory.model import Kind
 from directory.settings import Settings
 from ldap_server import messages
@@ -173,20 +175,57 @@ def test_an_account_is_given_more_entries_than_anybody(service: Service) -> None
     assert len(answer(service, KNOWN, "(mail=*)").entries) == 40
 
 
+def holder_of(*scopes: Scope, kind: AccountKind = AccountKind.APPLICATION) -> Caller:
+    account = Account(name="clinic", kind=kind, scopes=frozenset(scopes), created_at=dt.datetime.now(dt.UTC))
+    return ANYBODY.proved(Identity(account, "key"))
+
+
+@pytest.mark.parametrize(
+    ("scopes", "whole", "any_criterion"),
+    [((Scope.SEARCH,), 0, 0), ((Scope.RESOLVE,), 0, 50), ((Scope.EXPORT, Scope.CHANGES), 50, 50)],
+)
+def test_an_account_asks_within_its_scopes(
+    service: Service, scopes: tuple[Scope, ...], whole: int, any_criterion: int
+) -> None:
+    asking = holder_of(*scopes)
+    for profile in (service.budgets, None):
+        service.budgets = profile
+        assert answer(service, asking, f"(mail={MAILS[0]})").code == whole
+        assert answer(service, asking, "(sn=martin)").code in {any_criterion, any_criterion or messages.SIZE_LIMIT}
+        assert answer(service, asking, "(objectClass=*)", f"mail={MAILS[0]},{BASE}", scope=0).code == whole
+        assert answer(service, asking, "(objectClass=*)", "", scope=0).code == messages.SUCCESS  # the root DSE
+
+
+@pytest.mark.parametrize("base", [BASE, "mail={guess}," + BASE])
+def test_to_guess_addresses_spends_the_budget(service: Service, base: str) -> None:
+    assert service.budgets is not None
+    before = service.budgets.of(ANYBODY).entries
+    for number in range(20):
+        guess = f"jean.dupont{number}@medecin.mssante.fr"
+        answer(service, ANYBODY, f"(mail={guess})", base.format(guess=guess), scope=0 if base != BASE else 2)
+    answer(service, ANYBODY, "(sn=nobody-is-called-so)")  # says nothing about anybody
+    assert service.budgets.of(ANYBODY).entries - before == pytest.approx(20, abs=1)
+
+
 # -- what is not there -------------------------------------------------------------------------------------------------
 
 WITHDRAWN, NEVER = "martin1@medecin.mssante.fr", "martin9@medecin.mssante.fr"
 
 
 @pytest.fixture(scope="module")
-def withdrawing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def withdrawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A mailbox that was in the index and has been withdrawn from the register."""
     folder = tmp_path_factory.mktemp("withdrawn")
     register = RegisterOfRecords.of([*PEOPLE[:20], _named(WITHDRAWN)])
     build_index(register, folder / "index", map_bytes=2**28, workers=1)
     register.commit(removed={(Kind.MAILBOX, WITHDRAWN)})
     assert Follower(register, folder / "index", map_bytes=2**28).step()
-    yield from serving(folder, PROFILE="public")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def withdrawing(withdrawn: Path) -> Iterator[Server]:
+    yield from serving(withdrawn, PROFILE="public")
 
 
 def _named(address: str) -> Any:
@@ -219,3 +258,31 @@ def test_withdrawn_and_never_existing_addresses_have_the_same_answers_byte_by_by
         return [bytes_for(withdrawing, operation) for operation in operations]
 
     assert asked(WITHDRAWN) == asked(NEVER)
+
+
+@pytest.mark.parametrize("filter_", ["(mail={})", "(&(objectClass=*)(mail={}))"])
+def test_withdrawn_and_never_existing_addresses_cost_the_same_reads(
+    withdrawn: Path, monkeypatch: pytest.MonkeyPatch, filter_: str
+) -> None:
+    """So that the time of an answer tells no more than its bytes."""
+    reads: list[str] = []
+    for name in ("posting", "several", "required", "raw_values"):
+        plain = getattr(Snapshot, name)
+
+        def noted(self: Snapshot, *given: Any, plain: Any = plain, name: str = name) -> Any:
+            reads.append(f"{name} {given[0] if isinstance(given[0], str) else ''}")
+            return plain(self, *given)
+
+        monkeypatch.setattr(Snapshot, name, noted)
+    settings = Settings(data_dir=withdrawn)
+    index = Index.open(settings.index_path, map_bytes=2**28)
+    service = Service(settings=settings, index=index, reactor=None)
+    answer(service, ANYBODY, "(mail=x)")  # what is kept once it has been read
+    seen = []
+    for address in (WITHDRAWN, NEVER):
+        reads.clear()
+        assert not answer(service, ANYBODY, filter_.format(address)).entries
+        seen.append(list(reads))
+    index.close()
+    assert seen[0] == seen[1]
+    assert seen[0]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -126,6 +127,30 @@ def test_what_is_withdrawn_meanwhile_is_not_sent(folder: Path, register: Registe
         named = {entry.attributes["mail"][0] for entry in [*first, *rest]}
         assert named == {one.address for one in PEOPLE} - {one.address for one in gone}
         assert len(before) == len(PEOPLE)
+
+
+def test_what_is_withdrawn_is_wiped_from_walks_and_the_rest_stays(folder: Path, register: RegisterOfRecords) -> None:
+    for server in serving(folder):
+        with Talk(server) as talk:
+            first, done = talk.search(EVERYONE, page(10))
+            sent = {entry.attributes["mail"][0] for entry in first}
+            gone, *staying = (one.address for one in PEOPLE if one.address not in sent)
+            (walk,) = (folder / "walks").iterdir()
+            made_at = walk.stat().st_mtime
+            assert gone.encode() in walk.read_bytes()
+            register.commit(removed=[(Kind.MAILBOX, gone.lower())])
+            assert Follower(register, folder / "index", MAP).step()
+            disappears(gone, walk)
+            assert walk.stat().st_mtime == pytest.approx(made_at)
+            rest, _ = talk.search(EVERYONE, page(1000, cookie_of(done)))
+    assert {entry.attributes["mail"][0] for entry in rest} == set(staying)
+
+
+def disappears(address: str, walk: Path) -> None:
+    until = time.monotonic() + 30
+    while address.lower().encode() in walk.read_bytes().lower():
+        assert time.monotonic() < until
+        time.sleep(0.05)
 
 
 def test_a_walk_ends_with_code_4_where_the_size_limit_leaves_something_out(indexed: Path) -> None:
