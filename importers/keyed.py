@@ -75,6 +75,7 @@ class KeyedFile:
             digests = digests.join(self._lines.per_key(pl.concat(self._raw)), on="key", how="left")
         else:
             digests = digests.with_columns(raw=pl.lit(None, pl.Int64))
+        self._digests, self._raw = Digests(), []
         return merge.plan(self.source, digests, self.considered)
 
     def tell(self, job: Job) -> None:

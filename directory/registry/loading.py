@@ -42,6 +42,9 @@ from directory.registry.tables import (
 _COPY: Final = "(FORMAT csv, DELIMITER '|', QUOTE E'\\x01', ESCAPE E'\\x01', NULL E'\\x02')"
 """No quoting and no escaping: the extracts hold no `|`, line feed or control character inside a field."""
 _MOST_SENT: Final = 3  # batches of rows that may wait to be sent
+_PIECE_ROWS: Final = 100_000  # sent in one COPY
+_PIECE_BYTES: Final = 2**17
+_READ_BYTES: Final = 2**22
 _MANY: Final = 100_000  # records of one kind, all of them new
 
 
@@ -342,20 +345,10 @@ class Merge:
 
     def _read(self, statement: str, schema: dict[str, pl.DataType]) -> pl.DataFrame:
         """A query's rows, by COPY."""
-        buffer = io.BytesIO()
+        rows = _Rows(schema)
         with self._cursor() as cursor:
-            cursor.copy_expert(f"COPY ({statement}) TO STDOUT WITH {_COPY}", buffer)
-        if not buffer.tell():
-            return pl.DataFrame(schema=schema)
-        return pl.read_csv(
-            buffer.getvalue(),
-            has_header=False,
-            separator="|",
-            quote_char=None,
-            schema=schema,
-            null_values="\x02",
-            empty_string_is_null=False,
-        )
+            cursor.copy_expert(f"COPY ({statement}) TO STDOUT WITH {_COPY}", rows, size=_PIECE_BYTES)
+        return rows.frame()
 
     def _send(self, work: Callable[..., None], *arguments: Any) -> None:
         if len(self._sent) >= _MOST_SENT:
@@ -369,11 +362,12 @@ class Merge:
 
     def _copy(self, table: str, rows: pl.DataFrame) -> None:
         columns = ", ".join(f'"{name}"' for name in rows.columns)
-        buffer = io.BytesIO()
-        rows.write_csv(buffer, separator="|", include_header=False, quote_style="never", null_value="\x02")
-        buffer.seek(0)
         with self._cursor() as cursor:
-            cursor.copy_expert(f"COPY {table} ({columns}) FROM STDIN WITH {_COPY}", buffer)
+            for piece in rows.iter_slices(_PIECE_ROWS):
+                buffer = io.BytesIO()
+                piece.write_csv(buffer, separator="|", include_header=False, quote_style="never", null_value="\x02")
+                buffer.seek(0)
+                cursor.copy_expert(f"COPY {table} ({columns}) FROM STDIN WITH {_COPY}", buffer, size=_PIECE_BYTES)
 
     def _make_stage(self, filled: Filled) -> None:
         self.connection.execute(
@@ -472,6 +466,40 @@ class Merge:
         driver: Any = self.connection.connection.driver_connection
         with driver.cursor() as cursor:
             yield cursor
+
+
+class _Rows:
+    """Takes what COPY sends and reads it piece by piece, so that only the rows are kept."""
+
+    def __init__(self, schema: dict[str, pl.DataType]) -> None:
+        self._schema = schema
+        self._text = bytearray()
+        self._frames = [pl.DataFrame(schema=schema)]
+
+    def write(self, data: bytes) -> None:
+        self._text += data
+        if len(self._text) >= _READ_BYTES:
+            self._take(self._text.rfind(b"\n") + 1)
+
+    def frame(self) -> pl.DataFrame:
+        self._take(len(self._text))
+        return pl.concat(self._frames, rechunk=True)
+
+    def _take(self, end: int) -> None:
+        if end:
+            piece = bytes(self._text[:end])
+            del self._text[:end]
+            self._frames.append(
+                pl.read_csv(
+                    piece,
+                    has_header=False,
+                    separator="|",
+                    quote_char=None,
+                    schema=self._schema,
+                    null_values="\x02",
+                    empty_string_is_null=False,
+                )
+            )
 
 
 def _fills_a_kind(plan: Plan) -> bool:
