@@ -13,6 +13,7 @@ VERSION: Final = 1
 """Mixed into every digest: raise it when a rule that derives stored values from the same columns changes."""
 
 _COMPACT_ROWS: Final = 400_000  # accumulated variants that are worth compacting
+_HALF: Final = 0xFFFF_FFFF
 _HIGH, _LOW = 2 * VERSION, 2 * VERSION + 1
 
 
@@ -25,21 +26,33 @@ def row_digests(frame: pl.DataFrame, columns: Sequence[str]) -> tuple[pl.Series,
     return high, low
 
 
+def summed(frame: pl.DataFrame) -> pl.DataFrame:
+    """key, raw: digests added up per key. A sum, unlike an exclusive or, tells two equal lines from none; it is taken
+    in halves, so that it does not hang on how a library overflows."""
+    halves = frame.group_by("key").agg(high=(pl.col("raw") // 2**32).sum(), low=(pl.col("raw") & _HALF).sum())
+    # Of the low halves' sum what is above 32 bits carries into the high ones, and past them is lost, as it should be.
+    carried = ((pl.col("high") + pl.col("low") // 2**32) & _HALF) * 2**32 + (pl.col("low") & _HALF)
+    return halves.select("key", raw=carried.reinterpret(signed=True))
+
+
 @dataclass(slots=True)
 class Digests:
     """Sums up the rows of each key; all rows of a key come in one batch."""
 
-    rows: int = 0
     _parts: list[pl.DataFrame] = field(default_factory=list)
 
-    def add(self, keys: pl.Series, high: pl.Series, low: pl.Series) -> None:
-        self.rows += keys.len()
-        distinct = pl.DataFrame({"key": keys, "high": high, "low": low}).unique()
-        self._parts.append(distinct.group_by("key").agg(pl.col("high").bitwise_xor(), pl.col("low").bitwise_xor()))
+    def add(self, keys: pl.Series, high: pl.Series, low: pl.Series, raw: pl.Series | None = None) -> None:
+        """Rows with their digests, and those of the bytes of their lines."""
+        rows = pl.DataFrame({"key": keys, "high": high, "low": low})
+        found = rows.unique().group_by("key").agg(pl.col("high").bitwise_xor(), pl.col("low").bitwise_xor())
+        if raw is None:
+            self._parts.append(found.with_columns(raw=pl.lit(None, pl.Int64)))
+        else:
+            self._parts.append(found.join(summed(pl.DataFrame({"key": keys, "raw": raw})), on="key"))
 
     def per_key(self) -> pl.DataFrame:
-        """One row per key: key, high, low. The distinct rows' digests are combined by exclusive or."""
-        schema = {"key": pl.String(), "high": pl.Int64(), "low": pl.Int64()}
+        """One row per key: key, high, low, where the distinct rows' digests are combined by exclusive or, and raw."""
+        schema = {"key": pl.String(), "high": pl.Int64(), "low": pl.Int64(), "raw": pl.Int64()}
         return pl.concat([pl.DataFrame(schema=schema), *self._parts], rechunk=True)
 
 

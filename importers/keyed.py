@@ -26,7 +26,6 @@ class KeyedFile:
         self.source = source
         self._field, self._semantic = field, semantic
         self._digests = Digests()
-        self._raw: list[pl.DataFrame] = []
         self._rejected: list[int] = []
         self._lines: Lines
         self._places: pl.Series
@@ -47,9 +46,12 @@ class KeyedFile:
         self._lines = lines = scan(self.extract, self._field, lower=lower, advance=job.progress.advance)
         held = stored.result()
         self.straight = job.straight and not held.height
-        same = lines.per_key().join(held, on=("key", "raw"), how="semi")["key"]
-        self._places = lines.not_of_keys(same)
-        self.considered = held.select("key").join(same.to_frame(), on="key", how="anti") if same.len() else None
+        same = lines.per_key().join(held, on=("key", "raw"), how="semi")["key"] if held.height else held["key"]
+        if same.len():
+            self._places = lines.not_of_keys(same)
+            self.considered = held.select("key").join(same.to_frame(), on="key", how="anti")
+        else:
+            self._places = pl.arange(lines.number, eager=True)
 
     def read(self, job: Job) -> Iterator[Batch]:
         """The lines that are new or differ, all of a key together; broken ones are quarantined."""
@@ -66,20 +68,17 @@ class KeyedFile:
 
     def add(self, keys: pl.Series, frame: pl.DataFrame) -> None:
         """Sum up lines that have been read; `frame` has their numbers as `line`."""
-        self._digests.add(keys, *row_digests(frame, self._semantic))
-        self._raw.append(pl.DataFrame({"key": keys, "place": frame["line"] - 2}))
+        high, low = row_digests(frame, self._semantic)
+        self._digests.add(keys, high, low, self._lines.raw.gather(frame["line"] - 2))
 
     def plan(self, merge: Merge) -> Plan:
         digests = self._digests.per_key()
-        if self._raw:
-            digests = digests.join(self._lines.per_key(pl.concat(self._raw)), on="key", how="left")
-        else:
-            digests = digests.with_columns(raw=pl.lit(None, pl.Int64))
-        self._digests, self._raw = Digests(), []
+        self._digests = Digests()
         return merge.plan(self.source, digests, self.considered)
 
     def tell(self, job: Job) -> None:
         """Note in the job what the file was."""
+        self._lines.check_unmoved()
         rows = self._lines.number - len(self._rejected)
         job.rows[self.extract.layout.name] = rows
         job.sources.append(self.extract.source(rows, self._lines.duplicates(self._rejected)))

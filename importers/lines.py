@@ -14,6 +14,7 @@ import tempfile
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import IO, Final
 
 import numpy as np
@@ -27,7 +28,6 @@ from importers.extract import BLOCK_BYTES, Batch, Extract, LineReader, Reject, m
 
 _NEAR: Final = 64 * 1024  # chosen lines with less than this between them are read in one piece
 _C1: Final = "[\\x{80}-\\x{9f}]"
-_LOW: Final = 0xFFFF_FFFF
 
 Places = npt.NDArray[np.int64]
 Advance = Callable[[int], None]
@@ -47,18 +47,15 @@ class Lines:
     starts: Places
     keys: pl.Series
     raw: pl.Series
+    opened: tuple[int, ...]
 
     @property
     def number(self) -> int:
         return self.keys.len()
 
-    def per_key(self, chosen: pl.DataFrame | None = None) -> pl.DataFrame:
-        """key and raw: the sum of the digests of a key's lines; of those `chosen` (key, place), or of all."""
-        if chosen is None:
-            frame = pl.DataFrame({"key": self.keys, "raw": self.raw}).drop_nulls("key")
-        else:
-            frame = chosen.select("key", self.raw.gather(chosen["place"]).alias("raw"))
-        return summed(frame)
+    def per_key(self) -> pl.DataFrame:
+        """key and raw: the sum of the digests of a key's lines."""
+        return digests.summed(pl.DataFrame({"key": self.keys, "raw": self.raw}).drop_nulls("key"))
 
     def of_keys(self, keys: pl.Series) -> pl.Series:
         """Where the lines of these keys stand."""
@@ -85,6 +82,16 @@ class Lines:
         kept = self.raw.filter(pl.Series(good))
         return kept.len() - kept.n_unique()
 
+    def check_unmoved(self) -> None:
+        """Make sure that the file at this path is still the one that was opened, as long as it was then.
+
+        Raises:
+            ImportRefused: it has been replaced or written to meanwhile.
+        """
+        member = self.extract.member
+        if not member.zipped and (self.opened != _seen(self.file) or self.opened != _seen(member.path)):
+            raise ImportRefused(f"{member.name}: the file has changed while it was read", reason="plan-changed")
+
     def close(self) -> None:
         self.file.close()
 
@@ -92,17 +99,11 @@ class Lines:
         return pl.DataFrame({"key": self.keys}).with_row_index("place")
 
     def _grouped(self, places: pl.Series) -> Iterator[Places]:
-        """The places cut into batches of about a block, lines of one key moved up to the first of them."""
+        """The places cut into batches of about a block, none of them within a key."""
         if not places.len():
             return
-        chosen = np.sort(places.to_numpy().astype(np.int64))
-        keys = self.keys[pl.Series(chosen)]
-        frame = pl.DataFrame({"place": chosen, "key": keys})
-        first = pl.when(pl.col("key").is_null()).then("place").otherwise(pl.col("place").min().over("key"))
-        frame = frame.with_columns(first.alias("first")).sort("first", "place")
-        order, heads = frame["place"].to_numpy(), frame["first"].to_numpy()
+        order, begins = self._ordered(places.sort().cast(pl.Int64))
         sizes = np.cumsum(self.starts[order + 1] - self.starts[order])
-        begins = np.flatnonzero(np.diff(heads, prepend=-1))  # where another key begins
         begin = 0
         while begin < len(order):
             done = sizes[begin - 1] if begin else 0
@@ -111,6 +112,17 @@ class Lines:
             end = int(after[0]) if len(after) and wanted < len(order) else len(order)
             yield order[begin:end]
             begin = end
+
+    def _ordered(self, places: pl.Series) -> tuple[Places, Places]:
+        """The places with lines of one key moved up to the first of them, and where in that order a key begins."""
+        keys = self.keys.gather(places)
+        begins = keys.is_null() | keys.ne_missing(keys.shift())
+        keyed = int((begins & keys.is_not_null()).sum())
+        if keyed == keys.drop_nulls().n_unique():  # as extracts are written: nothing to move
+            return places.to_numpy(), np.flatnonzero(begins.to_numpy())
+        first = pl.when(pl.col("key").is_null()).then("place").otherwise(pl.col("place").min().over("key"))
+        frame = pl.DataFrame({"place": places, "key": keys}).with_columns(first.alias("first")).sort("first", "place")
+        return frame["place"].to_numpy(), np.flatnonzero(np.diff(frame["first"].to_numpy(), prepend=-1))
 
     def _read(self, places: Places) -> Iterator[bytes]:
         """The bytes of lines, neighbours read together."""
@@ -122,14 +134,6 @@ class Lines:
             piece = os.pread(descriptor, int(ends[run[-1]]) - offset, offset)
             for begin, end in zip((begins[run] - offset).tolist(), (ends[run] - offset).tolist(), strict=True):
                 yield piece[begin:end].removesuffix(b"\n")
-
-
-def summed(frame: pl.DataFrame) -> pl.DataFrame:
-    """key, raw: digests added up per key. A sum, unlike an exclusive or, tells two equal lines from none; it is taken
-    in halves, so that it does not hang on how a library overflows."""
-    halves = frame.group_by("key").agg(high=(pl.col("raw") // 2**32).sum(), low=(pl.col("raw") & _LOW).sum())
-    carried = ((pl.col("high") + pl.col("low") // 2**32) & _LOW) * 2**32 + (pl.col("low") & _LOW)
-    return halves.select("key", raw=carried.reinterpret(signed=True))
 
 
 def scan(extract: Extract, field: str, *, lower: bool = False, advance: Advance = _nothing) -> Lines:
@@ -166,11 +170,13 @@ class _Scan:
         self._place = extract.fields[field]
         self._lower = lower
         self._seed = xxhash.xxh3_64_intdigest(f"{digests.VERSION}|{'|'.join(extract.header)}".encode())
+        self._opened: tuple[int, ...] = ()
         self._sizes: list[Places] = []
         self._keys: list[pl.Series] = []
         self._raw: list[pl.Series] = []
 
     def run(self, file: IO[bytes], advance: Advance) -> Lines:
+        self._opened = _seen(file)
         file.seek(self._extract.header_bytes)
         rest = b""
         while chunk := file.read(BLOCK_BYTES):
@@ -224,7 +230,13 @@ class _Scan:
         sizes = np.concatenate(self._sizes) + 1
         starts = np.concatenate([[0], np.cumsum(sizes)]) + self._extract.header_bytes
         keys, raw = pl.concat(self._keys, rechunk=True), pl.concat(self._raw, rechunk=True)
-        return Lines(extract=self._extract, file=file, starts=starts, keys=keys, raw=raw)
+        return Lines(extract=self._extract, file=file, starts=starts, keys=keys, raw=raw, opened=self._opened)
+
+
+def _seen(file: IO[bytes] | Path) -> tuple[int, ...]:
+    """What tells a file from another one, and from itself when it has been written to."""
+    found = file.stat() if isinstance(file, Path) else os.fstat(file.fileno())
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
 
 
 def _texts(keys: Sequence[bytes | None]) -> pl.Series:

@@ -112,7 +112,7 @@ class WhiteListReading(pipeline.Reading):
         ):
             digests = Digests()
             digests.add(frame[key], *row_digests(frame, frame.columns))
-            plans.append(merge.plan(source, digests.per_key().with_columns(raw=pl.lit(None, pl.Int64))))
+            plans.append(merge.plan(source, digests.per_key()))
         return plans
 
     def stage(self, merge: Merge, plans: Sequence[Plan], job: Job) -> None:

@@ -214,6 +214,15 @@ class Embedded:
         )
 
 
+def follow_priority(pid: int) -> None:
+    """Give a server process of this machine the priority of our own, where that is a low one: who looks something up
+    goes first."""
+    ours = os.nice(0)
+    if ours > 0 and _is_postgres(pid):
+        with contextlib.suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, pid, ours)
+
+
 @functools.cache
 def _works(prefix: tuple[str, ...]) -> bool:
     try:

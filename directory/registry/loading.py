@@ -24,6 +24,7 @@ from directory.model import Kind
 from directory.registry import feed, slices
 from directory.registry.bulk import Bulk
 from directory.registry.database import Database
+from directory.registry.embedded import follow_priority
 from directory.registry.tables import (
     activity,
     code_label,
@@ -186,6 +187,8 @@ class Merge:
         """
         self.settle()
         stored = self._digests(source, considered)
+        if not stored.height:
+            return _all_new(source, digests, self._number(source) if considered is not None else 0)
         joined = digests.join(stored, on="key", how="left", suffix="_stored", maintain_order="left")
         differs = pl.col("high_stored").is_null() | (pl.col("high") != pl.col("high_stored")) | (
             pl.col("low") != pl.col("low_stored")
@@ -468,6 +471,18 @@ class Merge:
             yield cursor
 
 
+def _all_new(source: Source, digests: pl.DataFrame, unchanged: int) -> Plan:
+    changes = digests.select("key", "high", "low", "raw", is_new=pl.lit(value=True))
+    nothing = digests.clear()
+    return Plan(
+        source=source,
+        changes=changes,
+        removed=nothing.select("key"),
+        restated=nothing.select("key", "raw"),
+        unchanged=unchanged,
+    )
+
+
 class _Rows:
     """Takes what COPY sends and reads it piece by piece, so that only the rows are kept."""
 
@@ -532,8 +547,15 @@ def begin(database: Database) -> Iterator[Merge]:
         connection.execute(text("SET LOCAL lock_timeout = '30s'"))
         revision = connection.execute(select(register_state.c.revision)).scalar_one()
         documents = connection.execute(text("SELECT EXISTS (SELECT FROM practitioner) OR EXISTS (SELECT FROM mailbox)"))
+        _lower_priority(connection)
         merge = Merge(connection, first_load=revision == 0 or not documents.scalar_one())
         try:
             yield merge
         finally:
             merge.close()
+
+
+def _lower_priority(connection: Connection) -> None:
+    driver: Any = connection.connection.driver_connection
+    if (driver.info.host or "").startswith("/"):
+        follow_priority(driver.info.backend_pid)

@@ -9,9 +9,10 @@ from typing import Any
 import polars as pl
 import pytest
 
+from directory.errors import ImportRefused
 from directory.registry.database import Database
 from importers import columns, extract, lines
-from importers.digests import row_digests
+from importers.digests import row_digests, summed
 from importers.extract import LineReader
 from importers.lines import Lines, scan
 from importers.mailboxes import import_mailboxes
@@ -67,7 +68,7 @@ def test_digests_of_rows_are_the_same_as_well() -> None:
 def test_sums_wrap_at_64_bits_and_count_every_line() -> None:
     whole = 2**64 - 1
     frame = pl.DataFrame({"key": ["a", "a", "b"], "raw": pl.Series([whole, 3, whole], dtype=pl.UInt64)})
-    assert dict(lines.summed(frame).iter_rows()) == {"a": 2, "b": -1}
+    assert dict(summed(frame).iter_rows()) == {"a": 2, "b": -1}
 
 
 def test_lines_of_one_key_come_together_wherever_they_stand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -160,3 +161,18 @@ def test_identifiers_that_fail_their_check_are_counted_and_kept(database: Databa
         "1 RPPS numbers of new or changed lines fail their check, kept as they are: 10990000007",
     ]
     assert report.counts["activity"]["created"] == 2
+
+
+def test_a_file_that_is_written_to_while_it_is_read_is_refused(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write(tmp_path, columns.ACTIVITY, people(1, 2))
+    batch = LineReader.batch
+
+    def meddled(self: LineReader, lines: Any, numbers: Any) -> Any:
+        path.write_bytes(path.read_bytes() + b"more")
+        return batch(self, lines, numbers)
+
+    monkeypatch.setattr(LineReader, "batch", meddled)
+    with pytest.raises(ImportRefused, match="has changed while it was read"):
+        bring(database, path)
