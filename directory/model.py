@@ -98,6 +98,7 @@ class Organization:
     fax: str | None = None
     email: str | None = None  # an ordinary e-mail address, not MSSanté
     mailboxes: tuple[MailboxSummary, ...] = ()  # empty where the organization is only quoted by an activity
+    modified_at: dt.datetime | None = None  # None: not since `RegisterState.known_since`, or only quoted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,6 +145,7 @@ class Practitioner:
     given_name: str | None = None
     exercises: tuple[Exercise, ...] = ()
     mailboxes: tuple[MailboxSummary, ...] = ()
+    modified_at: dt.datetime | None = None  # None: not since `RegisterState.known_since`
 
     @property
     def rpps(self) -> str | None:
@@ -203,13 +205,15 @@ class RegisterState:
 
     `epoch` is new after a restore or a re-creation; `revision` grows by one with every committed change; `as_of` is
     the generation time of the extracts it holds (the older of register and mailboxes), None before the first import;
-    `committed_at` is when that revision was committed.
+    `committed_at` is when that revision was committed. Records that do not say when they changed
+    have not done so since `known_since`.
     """
 
     epoch: str
     revision: int
     as_of: dt.datetime | None
     committed_at: dt.datetime | None
+    known_since: dt.datetime | None = None
 
 
 RESET = "reset"

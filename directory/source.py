@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
@@ -35,6 +36,9 @@ class RecordSource(Protocol):
 
     def withdrawals(self) -> Sequence[tuple[int, Kind, str]]:
         """The records that the feed's withdrawals hide, dependants included, with the revision of each."""
+
+    def left(self) -> Sequence[tuple[Kind, str, dt.datetime]]:
+        """The practitioners and organizations that have left in the last 30 days, and when."""
 
     def changes(self, epoch: str, revision: int) -> Changes:
         """What changed between an index's (epoch, revision) and this state."""

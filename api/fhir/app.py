@@ -15,7 +15,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from api.access import Visit, visit_of
-from api.fhir import asked, capability, outcomes, pages, resources, roles, searching
+from api.fhir import asked, capability, departed, outcomes, pages, resources, roles, searching
 from api.fhir.addressing import PREFIX, base_of, query
 from api.fhir.asked import Asked
 from api.fhir.criteria import Pairs, only, read_pairs
@@ -110,11 +110,14 @@ class Facade:
             raise InvalidInput(f"Parameter {shown!r} not found", fr=f"paramètre inconnu : {shown!r}")
         with self._index.read() as snapshot:
             found = _by_id(snapshot, kind, id_)
+            gone = departed.resource(snapshot, kind, key_of(id_) or "") if found is None else None
+            if gone is not None:
+                return self._one(request, gone, pairs)
             if found is None:
                 shown = f"{kind}/{id_[:64]}"
                 raise NotFound(f"{shown} is not known", fr=f"{shown} est inconnue")
             visit.sends((found.document,))
-            return self._one(request, self._rendering(snapshot).resource(found), pairs)
+            return self._one(request, self._rendering(snapshot).resource(kind, found), pairs)
 
     def _one(self, request: Request, resource: Resource, pairs: Pairs) -> Response:
         etag = f'W/"{resource["meta"]["versionId"]}"'
@@ -155,7 +158,7 @@ class Facade:
         more += islice(rendering.referring(answer.found, wanted.revinclude), room)
         matches = set(answer.found)
         added = [one for one in dict.fromkeys(more) if one not in matches]
-        visit.sends([one.document for one in (*answer.found, *added)])
+        visit.sends([one.document for one in (*answer.found, *added) if one.departed is None])
         entries = [
             *_shown(rendering, answer.found, wanted, base, "match"),
             *_shown(rendering, added[: room - 1], wanted, base, "include"),
@@ -210,7 +213,7 @@ def _shown(
     rendering: Rendering, found: Iterable[Found], wanted: Asked, base: str, mode: str
 ) -> Iterable[dict[str, Any]]:
     for one in found:
-        resource = subset(rendering.resource(one), wanted.elements)
+        resource = subset(rendering.resource(wanted.kind, one), wanted.elements)
         url = f"{base}/{resource['resourceType']}/{resource['id']}"
         yield {"fullUrl": url, "resource": resource, "search": {"mode": mode}}
 

@@ -21,11 +21,12 @@ from api.fhir.meanings import (
     nothing,
     tokens,
 )
-from api.fhir.resources import PARIS
+from api.fhir.resources import PARIS, instant_of
 from directory.errors import InvalidInput
 from directory.index.facets import AUTHORITY, MAIL, tag
 from directory.index.reader import Snapshot
-from directory.query import And, AtLeast, AtMost, Field, Is, Like, Not, Predicate
+from directory.model import RegisterState
+from directory.query import And, AtLeast, AtMost, Field, Has, Is, Like, Not, Or, Predicate
 from directory.text import fold
 
 _MAILBOX_TYPES: Final = {systems.TERMINOLOGIES["r256"], systems.TERMINOLOGIES["r257"], None}
@@ -74,32 +75,76 @@ _MOMENT: Final = re.compile(
     r"(eq|ne|gt|lt|ge|le|sa|eb|ap)?(\d{4})(?:-(\d\d)(?:-(\d\d)(?:T(\d\d):(\d\d)(?::(\d\d)(?:\.\d+)?)?)?)?)?"
     r"(Z|[+-]\d\d:\d\d)?"
 )
+_KNOWN_DAYS: Final = 30  # as the register keeps who has left
 _UNITS: Final = (("days", 366), ("days", 31), ("days", 1), ("hours", 1), ("minutes", 1), ("seconds", 1))
 
 
-def _last_updated(_snapshot: Snapshot, criterion: Criterion) -> Meaning:
-    return always(any_of(map(moment, criterion.texts)))
+def _last_updated(snapshot: Snapshot, criterion: Criterion) -> Meaning:
+    return always(any_of(moment(snapshot.state, value) for value in criterion.texts))
 
 
-def moment(value: str) -> Predicate:
+def moment(state: RegisterState, value: str) -> Predicate:
     """When a record changed, by a date of any precision behind a comparison (R4 section 3.1.1.5.4).
 
     Raises:
         InvalidInput: it is no date.
     """
     comparison, begin, end = period(value)
-    field, last = Field.MODIFIED, end - dt.timedelta(seconds=1)
+    if comparison not in ("lt", "le", "eb", "ne"):
+        _check_known(state, end if comparison in ("gt", "sa") else begin)
+    dated = _dated(comparison, begin, end)
+    # What has not changed since that is known does not say when it did.
+    unchanged = state.known_since or state.committed_at
+    if unchanged is None or not holds(value, unchanged.replace(microsecond=0)):
+        return dated
+    return Or((dated, Not(Has(Field.MODIFIED))))
+
+
+def _dated(comparison: str, begin: dt.datetime, end: dt.datetime) -> Predicate:
+    field, second = Field.MODIFIED, dt.timedelta(seconds=1)
     match comparison:
         case "ge":
             return AtLeast(field, _generalized(begin))
         case "gt" | "sa":
             return AtLeast(field, _generalized(end))
         case "le":
-            return AtMost(field, _generalized(last))
+            return AtMost(field, _generalized(end - second))
         case "lt" | "eb":
-            return AtMost(field, _generalized(begin - dt.timedelta(seconds=1)))
-    within = And((AtLeast(field, _generalized(begin)), AtMost(field, _generalized(last))))
-    return Not(within) if comparison == "ne" else within
+            return AtMost(field, _generalized(begin - second))
+    within = And((AtLeast(field, _generalized(begin)), AtMost(field, _generalized(end - second))))
+    return And((Has(field), Not(within))) if comparison == "ne" else within
+
+
+def _check_known(state: RegisterState, since: dt.datetime) -> None:
+    """Refuse to tell of changes, when those before a moment are no longer known.
+
+    Raises:
+        InvalidInput: names the oldest moment.
+    """
+    oldest = dt.datetime.now(dt.UTC) - dt.timedelta(days=_KNOWN_DAYS)
+    if state.known_since is not None and state.known_since > oldest:
+        oldest = state.known_since.replace(microsecond=0)
+    if since < oldest:
+        told = instant_of(oldest)
+        raise InvalidInput(
+            f"changes before {told} are not known any more: make a full copy, then follow from there",
+            fr=f"les changements antérieurs à {told} ne sont plus connus : refaites une copie complète",
+        )
+
+
+def holds(value: str, changed: dt.datetime) -> bool:
+    """Whether a moment is as a date with its comparison says."""
+    comparison, begin, end = period(value)
+    told = {
+        "ge": changed >= begin,
+        "gt": changed >= end,
+        "sa": changed >= end,
+        "le": changed < end,
+        "lt": changed < begin,
+        "eb": changed < begin,
+        "ne": not begin <= changed < end,
+    }
+    return told.get(comparison, begin <= changed < end)
 
 
 def period(value: str) -> tuple[str, dt.datetime, dt.datetime]:

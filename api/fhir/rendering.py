@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
-from api.fhir import resources, roles, systems
+from api.fhir import departed, resources, roles, systems
 from api.fhir.identity import activities, id_of
 from api.fhir.searching import Found, places
 from directory.index.facets import LEGAL, PART, STRUCTURE, tag
@@ -27,8 +27,14 @@ class Rendering:
         self._snapshot = snapshot
         self._repeated = repeated
         self._deadline_s = deadline_s
+        self._unchanged = snapshot.state.known_since or snapshot.state.committed_at
 
-    def resource(self, found: Found) -> Resource:
+    def resource(self, kind: str, found: Found) -> Resource:
+        """One resource; `kind` is what was searched for."""
+        if found.departed is not None:
+            gone = departed.resource(self._snapshot, kind, found.departed)
+            assert gone is not None
+            return gone
         document = self._snapshot.document(found.document)
         record, changed = resources.record_of(document), self._changed(document)
         if document.kind is Kind.ORGANIZATION:
@@ -40,6 +46,8 @@ class Rendering:
     def included(self, found: Iterable[Found], wanted: frozenset[str]) -> Iterator[Found]:
         """What some resources refer to."""
         for one in found:
+            if one.departed is not None:
+                continue
             document = self._snapshot.document(one.document)
             if "PractitionerRole:practitioner" in wanted:
                 yield Found(one.document)
@@ -51,6 +59,8 @@ class Rendering:
     def referring(self, found: Iterable[Found], wanted: frozenset[str]) -> Iterator[Found]:
         """What refers to some resources."""
         for one in found:
+            if one.departed is not None:
+                continue
             document = self._snapshot.document(one.document)
             if "PractitionerRole:practitioner" in wanted:
                 yield from (Found(one.document, place) for place in range(_count(document)))
@@ -61,7 +71,7 @@ class Rendering:
                     yield from self._all(Is(Field.FACET, tag(STRUCTURE, PART, number)), Kind.ORGANIZATION)
 
     def _changed(self, document: StoredDocument) -> str:
-        return resources.changed_at(document, self._snapshot.state.committed_at)
+        return resources.changed_at(document, self._unchanged)
 
     def _organization_of(self, document: StoredDocument, place: int) -> Iterator[Found]:
         record = resources.record_of(document)

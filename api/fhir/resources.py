@@ -29,7 +29,7 @@ def record_of(document: StoredDocument) -> Record:
 
 def practitioner(record: Record, changed: str, *, repeated: bool = False) -> Resource:
     """A person; `repeated`: with the mailboxes of its activities, too."""
-    found = _resource("Practitioner", id_of(record["national_id"]), changed)
+    found = bare("Practitioner", id_of(record["national_id"]), changed)
     found["identifier"] = person_identifiers(record["national_id"], record["rpps"])
     found["name"] = [_name(record)]
     if telecom := of_person(record, repeated=repeated):
@@ -52,7 +52,7 @@ def role(record: Record, place: int, changed: str) -> Resource:
 
 def organization(record: Record, changed: str, legal_entity: str | None = None) -> Resource:
     """A structure; `legal_entity` is the id of the resource that it is a site of."""
-    found = _resource("Organization", id_of(record["key"]), changed)
+    found = bare("Organization", id_of(record["key"]), changed)
     found["identifier"] = structure_identifiers(record)
     found["type"] = _types(record)
     if name := record["name"] or record["trade_name"]:
@@ -101,7 +101,12 @@ def national_structure_id(record: Record) -> str | None:
 def changed_at(document: StoredDocument, otherwise: dt.datetime | None) -> str:
     """When a record last changed, as FHIR writes instants; the revision's own time for one that does not say so."""
     held = document.field(Field.MODIFIED)
-    return instant(held[0]) if held else instant_of(otherwise or dt.datetime.fromtimestamp(0, dt.UTC))
+    return instant(held[0]) if held else _unchanged(otherwise)
+
+
+@functools.lru_cache(maxsize=16)
+def _unchanged(since: dt.datetime | None) -> str:
+    return instant_of((since or dt.datetime.fromtimestamp(0, dt.UTC)).replace(microsecond=0))
 
 
 @functools.lru_cache(maxsize=4096)
@@ -123,7 +128,8 @@ def _paris() -> dt.tzinfo:
 PARIS: Final = _paris()
 
 
-def _resource(kind: str, id_: str, changed: str, *, active: bool = True) -> Resource:
+def bare(kind: str, id_: str, changed: str, *, active: bool = True) -> Resource:
+    """What every resource has."""
     version = str(int(dt.datetime.fromisoformat(changed).timestamp()))
     return {
         "resourceType": kind,
@@ -177,7 +183,7 @@ def _expertise(held: Record) -> list[Resource]:
 
 def _role(record: Record, place: int, id_: str, changed: str) -> Resource:
     _, activity = activities(record)[place]
-    found = _resource("PractitionerRole", id_, changed)
+    found = bare("PractitionerRole", id_, changed)
     found["identifier"] = [{"system": systems.ACTIVITY, "value": id_}]
     found["practitioner"] = {"reference": f"Practitioner/{id_of(record['national_id'])}"}
     if activity["organization"]:

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Final
 
+from api.fhir import departed
 from api.fhir.asked import PARAMETERS, Asked
 from api.fhir.meanings import Meaning, any_of
 from api.fhir.pages import Position, gone
@@ -24,6 +26,7 @@ KIND_OF: Final = {
     "PractitionerRole": Kind.PRACTITIONER,
     "Organization": Kind.ORGANIZATION,
 }
+_DEPARTED: Final = 1  # the section of records that have left, behind that of documents
 _PLACES_S: Final = 5.0  # far more than finding them takes
 _BEARER: Final = {"Practitioner": PERSON, "Organization": STRUCTURE}
 
@@ -34,6 +37,7 @@ class Found:
 
     document: int
     place: int | None = None
+    departed: str | None = None  # the key of a record that has left; it has no document
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +62,10 @@ def search(snapshot: Snapshot, asked: Asked, position: Position, deadline_s: flo
         QueryTooComplex, TimeLimitExceeded: as `select`.
     """
     sections = list(_sections(snapshot, asked, deadline_s))
-    total = sum(len(section) for section in sections)
+    left = departed.found(snapshot, asked)
+    total = sum(len(section) for section in sections) + len(left)
     found: list[Found] = []
-    last = _last(snapshot, asked, position)
+    last = _last(snapshot, asked, position) if position.section < len(sections) else None
     for at in range(position.section, len(sections)):
         wanted = asked.count + 1 - len(found)
         place = at if asked.kind == "PractitionerRole" else None
@@ -68,12 +73,18 @@ def search(snapshot: Snapshot, asked: Asked, position: Position, deadline_s: flo
         if len(found) > asked.count:
             break
         last = None
+    if len(found) <= asked.count:
+        behind = position.key if position.section >= len(sections) else None
+        room = asked.count + 1 - len(found)
+        found += islice((Found(-1, departed=key) for key in left if behind is None or key > behind), room)
     shown = tuple(found[: asked.count])
     return Answer(shown, total, _following(snapshot, shown, position) if len(found) > len(shown) > 0 else None)
 
 
 def _following(snapshot: Snapshot, shown: tuple[Found, ...], position: Position) -> Position:
     last = shown[-1]
+    if last.departed is not None:
+        return Position(_DEPARTED, last.departed, position.seen + len(shown))
     return Position(last.place or 0, snapshot.document(last.document).key, position.seen + len(shown))
 
 

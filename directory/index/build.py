@@ -8,6 +8,7 @@ being served and swapped in at the end.
 from __future__ import annotations
 
 import contextlib
+import datetime as dt
 import gc
 import mmap
 import multiprocessing
@@ -88,10 +89,10 @@ def build_locked(
         spool = Path(name)
         # One team after the other: what was kept to prepare documents is not held while they are merged.
         with register.open() as source, _team(workers) as team:
-            state, held = source.state, source.accounts()
+            state, held, left = source.state, source.accounts(), source.left()
             chunks = _prepare_all(register, source, spool, team, watch)
         with _team(workers) as team:
-            _write(build, map_bytes, chunks, spool, state, held, team, watch)
+            _write(build, map_bytes, chunks, spool, state, held, left, team, watch)
     store.swap_in(path, build)
     store.write_seen(path, state.revision)
     return state
@@ -192,6 +193,7 @@ def _write(
     spool: Path,
     state: RegisterState,
     held: AccountList,
+    left: Sequence[tuple[Kind, str, dt.datetime]],
     team: _Team,
     watch: BuildProgress,
 ) -> None:
@@ -222,6 +224,7 @@ def _write(
                 txn.put(layout.META_NEXT_ID, layout.id_key(len(ranked)), db=environment.databases["meta"])
                 accounts.write(txn, environment.databases[accounts.DATABASE], held)
                 store.write_state(txn, environment, state)
+                store.write_left(txn, environment, left)
             environment.lmdb.sync(True)
     finally:
         environment.close()

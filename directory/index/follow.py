@@ -187,6 +187,7 @@ class Follower:
             if changes.accounts:
                 accounts.write(txn, environment.databases[accounts.DATABASE], source.accounts())
             store.write_state(txn, environment, changes.state)
+            store.write_left(txn, environment, source.left())
         log.info("followed %s", pairs(revision=changes.state.revision, documents=len(changes.keys)))
 
 

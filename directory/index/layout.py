@@ -56,6 +56,7 @@ DATABASES: Final = (
 
 META_VERSIONS: Final = b"versions"  # "<LAYOUT_VERSION>.<FOLD_VERSION>"
 META_STATE: Final = b"state"  # JSON of RegisterState
+META_LEFT: Final = b"left"  # JSON: kind, key and moment of the records that have left lately
 META_NEXT_ID: Final = b"next_id"  # u32
 META_LATE: Final = b"late"  # posting: ids handed out after the build, out of order
 

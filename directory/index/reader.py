@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
 
 import lmdb
+import orjson
 from pyroaring import BitMap
 
 from directory.errors import Unavailable
@@ -251,6 +252,15 @@ class Snapshot:
         if found is None or layout.id_of(found) in self._hidden:
             return None
         return self.document(layout.id_of(found))
+
+    def left(self, kind: Kind) -> dict[str, str]:
+        """The records of a kind that have left lately: their keys in order, and when, as a GeneralizedTime."""
+        known: dict[Kind, dict[str, str]] | None = self.kept.get("left")
+        if known is None:
+            known = self.kept["left"] = {one: {} for one in Kind}
+            for named, key, at in orjson.loads(self.value("meta", layout.META_LEFT) or b"[]"):
+                known[Kind(named)][key] = at
+        return known[kind]
 
     def counts(self) -> dict[Kind, int]:
         """Documents per kind."""

@@ -6,7 +6,7 @@ import contextlib
 import fcntl
 import json
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,8 +17,8 @@ import orjson
 
 from directory.errors import Unavailable
 from directory.index import accounts
-from directory.index.layout import DATABASES, LAYOUT_VERSION, META_STATE, META_VERSIONS
-from directory.model import RegisterState
+from directory.index.layout import DATABASES, LAYOUT_VERSION, META_LEFT, META_STATE, META_VERSIONS
+from directory.model import Kind, RegisterState
 from directory.text import FOLD_VERSION
 
 CURRENT: Final = "current"
@@ -158,6 +158,7 @@ def read_state(value: bytes) -> RegisterState:
         revision=state["revision"],
         as_of=datetime.fromisoformat(state["as_of"]) if state["as_of"] else None,
         committed_at=datetime.fromisoformat(state["committed_at"]) if state["committed_at"] else None,
+        known_since=datetime.fromisoformat(state["known_since"]) if state.get("known_since") else None,
     )
 
 
@@ -168,10 +169,17 @@ def write_state(txn: Any, environment: Environment, state: RegisterState) -> Non
             "revision": state.revision,
             "as_of": state.as_of,
             "committed_at": state.committed_at,
+            "known_since": state.known_since,
         }
     )
     txn.put(META_STATE, encoded, db=environment.databases["meta"])
     txn.put(META_VERSIONS, VERSIONS, db=environment.databases["meta"])
+
+
+def write_left(txn: Any, environment: Environment, left: Sequence[tuple[Kind, str, datetime]]) -> None:
+    """The records that have left the register lately, and when."""
+    encoded = orjson.dumps([(str(kind), key, at.strftime("%Y%m%d%H%M%SZ")) for kind, key, at in left])
+    txn.put(META_LEFT, encoded, db=environment.databases["meta"])
 
 
 def write_seen(path: Path, revision: int) -> None:

@@ -89,6 +89,8 @@ def practitioner_values(record: Practitioner) -> Values:
         _add(values, Field.MAILBOX_TYPE, mailbox.kind)
     values[Field.FACET] = facets.of_practitioner(record)
     values[Field.BORNE] = facets.borne_by_practitioner(record)
+    if record.modified_at:
+        values[Field.MODIFIED] = [_generalized_time(record.modified_at)]
     return values
 
 
@@ -105,6 +107,8 @@ def organization_values(record: Organization) -> Values:
         _add(values, Field.SERVICE, mailbox.service)
     values[Field.FACET] = facets.of_organization(record)
     values[Field.BORNE] = facets.borne_by_organization(record)
+    if record.modified_at:
+        values[Field.MODIFIED] = [_generalized_time(record.modified_at)]
     return values
 
 

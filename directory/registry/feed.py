@@ -13,6 +13,7 @@ from typing import Final
 from sqlalchemy import Connection, text
 
 from directory.model import RESET, Kind
+from directory.registry import changes
 from directory.registry.tables import FEED_CHANNEL
 
 KEEP_DAYS: Final = 30
@@ -25,6 +26,7 @@ _RESET_SHARE: Final = 0.3  # of all documents touched: from there on a rebuild i
 _CREATE: Final = """
 CREATE TEMP TABLE touched (
     kind text COLLATE "C" NOT NULL, key text COLLATE "C" NOT NULL, direct boolean NOT NULL DEFAULT true,
+    own boolean NOT NULL DEFAULT true,
     PRIMARY KEY (kind, key)
 ) ON COMMIT DROP
 """
@@ -56,6 +58,10 @@ _EXPANSIONS: Final = (
     JOIN mailbox_holder h ON h.organization_identifier = ANY ({_ORGANIZATION_NAMES})
     WHERE t.kind = 'organization' AND t.direct AND h.organization_identifier <> ''
     """,
+)
+
+# What a record bears is its own content: its mailboxes.
+_BEARERS: Final = (
     # mailboxes → their holders
     """
     SELECT 'practitioner', h.national_id FROM touched t JOIN mailbox_holder h ON h.address_key = t.key
@@ -104,9 +110,14 @@ def touch_domains(connection: Connection, table: str) -> None:
 def expand(connection: Connection) -> None:
     """Add to `touched` what depends, in the state the transaction sees now, on what was touched directly."""
     connection.execute(text("ANALYZE touched"))
-    for selection in _EXPANSIONS:
-        statement = f"INSERT INTO touched (kind, key, direct) SELECT DISTINCT kind, key, false FROM ({selection})"
-        connection.execute(text(f"{statement} AS found (kind, key) ON CONFLICT DO NOTHING"))
+    for own, selections in ((False, _EXPANSIONS), (True, _BEARERS)):
+        for selection in selections:
+            statement = f"""
+                INSERT INTO touched (kind, key, direct, own)
+                SELECT DISTINCT kind, key, false, {own} FROM ({selection}) AS found (kind, key)
+                ON CONFLICT (kind, key) DO UPDATE SET own = true WHERE excluded.own AND NOT touched.own
+            """
+            connection.execute(text(statement))
 
 
 def publish(connection: Connection, *, reset: bool) -> int:
@@ -117,6 +128,10 @@ def publish(connection: Connection, *, reset: bool) -> int:
     share of everything, that is one line instead of millions.
     """
     revision = _next_revision(connection)
+    if reset:
+        changes.forget(connection)
+    else:
+        changes.note(connection)
     if reset or _large(connection):
         connection.execute(
             text("INSERT INTO feed (revision, kind, key) VALUES (:revision, :kind, '')"),
@@ -145,6 +160,7 @@ def publish_accounts(connection: Connection, names: Iterable[str]) -> int:
 def publish_withdrawal(connection: Connection, *, lifted: bool) -> int:
     """Take the next revision for records that are hidden, or shown again, and write what `touched` holds of them."""
     revision = _next_revision(connection)
+    changes.note(connection)
     connection.execute(
         text("INSERT INTO feed (revision, kind, key) SELECT :revision, kind, key FROM touched"), {"revision": revision}
     )

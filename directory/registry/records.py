@@ -122,6 +122,7 @@ class Assembler:
             "ORDER BY h.national_id, m.address_key, h.digest",
             selection,
         )
+        changes = self._changes("practitioner", selection)
         rows = self._rows(
             "SELECT national_id, identifier_type, identifier, civility, practice_civility, family_name, given_name "
             f"FROM practitioner WHERE {where('national_id')} ORDER BY national_id",
@@ -140,6 +141,7 @@ class Assembler:
                     exercises.take(national_id), expertises.take(national_id), activities.take(national_id)
                 ),
                 mailboxes=_preferred(mailboxes.take(national_id)),
+                modified_at=_latest(changes.take(national_id)),
             )
 
     def _exercises(
@@ -196,14 +198,17 @@ class Assembler:
             """,
             selection,
         )
+        changes = self._changes("organization", selection)
         rows = self._rows(
             f"SELECT {_ORGANIZATION_COLUMNS} FROM organization o WHERE {where('o.key')} ORDER BY o.key",
             selection,
         )
         for row in rows:
             summaries = tuple([_summary(found) for found in mailboxes.take(row[0])])
-            organization = self._organization(row)
-            yield replace(organization, mailboxes=summaries) if summaries else organization
+            organization, modified_at = self._organization(row), _latest(changes.take(row[0]))
+            if summaries or modified_at:
+                organization = replace(organization, mailboxes=summaries, modified_at=modified_at)
+            yield organization
 
     def _organization(self, row: Row) -> Organization:
         known = self._organizations.get(row[0])
@@ -338,6 +343,12 @@ class Assembler:
             ),
         )
 
+    def _changes(self, kind: str, selection: Selection) -> Grouped:
+        return self._grouped(
+            f"SELECT key, at FROM record_change WHERE kind = '{kind}' AND {selection.where('key')} ORDER BY key",
+            selection,
+        )
+
     # -- reading -------------------------------------------------------------------------------------------------
 
     def _rows(self, statement: str, selection: Selection) -> Iterator[Row]:
@@ -392,6 +403,10 @@ class _Codes(dict[str, Coded | None]):
         label = official or self._extracts.get((self._lists[-1], code)) or code
         made = self[code] = Coded(code=code, label=label)
         return made
+
+
+def _latest(rows: Sequence[Row]) -> dt.datetime | None:
+    return rows[0][1].astimezone(dt.UTC) if rows else None
 
 
 def _coded(code: str, label: str) -> Coded | None:

@@ -7,6 +7,7 @@ never one per record.
 from __future__ import annotations
 
 import contextlib
+import datetime as dt
 import select as io
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from sqlalchemy import Connection, text
 from directory.accounts import AccountList
 from directory.model import RESET, Changes, Kind, Mailbox, Organization, Practitioner, Record, RegisterState
 from directory.registry.accounts import read_accounts
+from directory.registry.changes import left
 from directory.registry.database import connect, translated
 from directory.registry.feed import ACCOUNT, NO_RECORDS, WITHDRAWAL
 from directory.registry.records import Assembler, Selection
@@ -141,6 +143,9 @@ class Source:
         """)
         rows = self._connection.execute(statement, {"withdrawal": WITHDRAWAL, "none": list(NO_RECORDS)})
         return [(row.revision, Kind(row.kind), row.key) for row in rows]
+
+    def left(self) -> Sequence[tuple[Kind, str, dt.datetime]]:
+        return left(self._connection)
 
     def changes(self, epoch: str, revision: int) -> Changes:
         state = self._state

@@ -30,6 +30,7 @@ def read_state(connection: Connection) -> RegisterState:
         revision=row.revision,
         as_of=min(dates).astimezone(dt.UTC) if dates else None,
         committed_at=row.committed_at.astimezone(dt.UTC) if row.committed_at else None,
+        known_since=row.known_since.astimezone(dt.UTC) if row.known_since else None,
     )
 
 

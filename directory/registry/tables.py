@@ -205,6 +205,17 @@ register_state = Table(
     Column("mailboxes_as_of", DateTime(timezone=True)),
     Column("trusted_domains_as_of", DateTime(timezone=True)),
     Column("demo", Boolean, nullable=False, server_default="false"),  # holds invented people only
+    Column("known_since", DateTime(timezone=True)),  # what `record_change` does not hold has not changed since then
+)
+
+record_change = Table(
+    "record_change",
+    metadata,
+    # When the own content of a practitioner or an organization last changed, their mailboxes included; where the record
+    # is gone, when it left. What is only quoted of others does not count.
+    *_texts("kind", "key"),
+    Column("at", DateTime(timezone=True), nullable=False),
+    PrimaryKeyConstraint("kind", "key"),
 )
 
 feed = Table(

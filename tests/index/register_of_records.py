@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import datetime as dt
 import time
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -26,6 +27,8 @@ class RegisterOfRecords:
     held: AccountList = field(default_factory=lambda: AccountList(b"a pepper of tests"))
     renewed: bool = False  # some account is not as it was at an earlier revision
     withdrawn: list[tuple[int, Kind, str]] = field(default_factory=list)
+    gone: dict[Key, dt.datetime] = field(default_factory=dict)
+    known_since: dt.datetime | None = None
     lost: bool = False  # as a database that cannot be reached
 
     @classmethod
@@ -51,7 +54,9 @@ class RegisterOfRecords:
 
     @property
     def state(self) -> RegisterState:
-        return RegisterState(epoch=self.epoch, revision=len(self.revisions), as_of=None, committed_at=None)
+        return RegisterState(
+            epoch=self.epoch, revision=len(self.revisions), as_of=None, committed_at=None, known_since=self.known_since
+        )
 
     @contextlib.contextmanager
     def open(self, pinned: str | None = None) -> Iterator[RecordSource]:
@@ -110,6 +115,9 @@ class _Source:
 
     def withdrawals(self) -> Sequence[tuple[int, Kind, str]]:
         return self.register.withdrawn
+
+    def left(self) -> Sequence[tuple[Kind, str, dt.datetime]]:
+        return sorted((kind, key, at) for (kind, key), at in self.register.gone.items())
 
     def changes(self, epoch: str, revision: int) -> Changes:
         if epoch != self.register.epoch or revision > self.state.revision:
