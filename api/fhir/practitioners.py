@@ -27,10 +27,11 @@ from api.fhir.meanings import (
     tokens,
     written,
 )
+from directory import nomenclature
 from directory.errors import InvalidInput
 from directory.index.facets import MAIL, PERSON, TITLE, tag
 from directory.index.reader import Snapshot
-from directory.query import Field, Has, Is, Like, Or, Predicate
+from directory.query import Field, Has, Is, Or, Predicate
 from directory.text import fold
 
 _RPPS: Final = Is(Field.IDENTIFIER_TYPE, "8")
@@ -60,12 +61,20 @@ def _name(_snapshot: Snapshot, criterion: Criterion) -> Meaning:
 def _titles(criterion: Criterion) -> Iterable[Predicate]:
     """The prefix (M, MME) and suffix (DR) are parts of the name, too."""
     for value in filter(None, map(fold, criterion.texts)):
-        if criterion.modifier == "contains":
-            yield Like(Field.FACET, initial=tag(PERSON, TITLE, ""), middle=(value,))
-        elif criterion.modifier == "exact":
-            yield Is(Field.FACET, tag(PERSON, TITLE, value))
-        else:
-            yield Like(Field.FACET, initial=tag(PERSON, TITLE, value))
+        for title in _TITLES:
+            if _matches(criterion.modifier, title, value):
+                yield Is(Field.FACET, tag(PERSON, TITLE, title))
+
+
+def _matches(modifier: str, title: str, value: str) -> bool:
+    if modifier == "contains":
+        return value in title
+    return title == value if modifier == "exact" else title.startswith(value)
+
+
+_TITLES: Final = tuple(
+    fold(code) for name in ("civilities", "practice-civilities") for code in nomenclature.codes(name)
+)
 
 
 def _names(record: dict[str, Any]) -> Iterable[str | None]:
