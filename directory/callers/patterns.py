@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from directory import text
-from directory.query import And, Anything, Field, Has, Is, Like, Near, Or, Predicate, Resolves, Undefined
+from directory.query import And, Anything, Field, Has, Is, Like, Near, Or, Predicate, Resolves, Starts, Undefined
 
 SHORT: Final = 3
 """Letters up to which a pattern says little about who is looked for."""
@@ -17,10 +17,11 @@ _VAGUE: Final = frozenset(
         Field.IDENTIFIER_TYPE,
         Field.ORGANIZATION_IDENTIFIER_TYPE,
         Field.PAPERLESS,
+        Field.FACET,
     }
 )
 """Fields whose whole values say nothing about who is looked for."""
-_NAMING: Final = frozenset({Field.MAIL, Field.IDENTIFIER, Field.NATIONAL_ID, Field.ENTRY_UUID})
+_NAMING: Final = frozenset({Field.MAIL, Field.IDENTIFIER, Field.NATIONAL_ID, Field.ENTRY_UUID, Field.BORNE})
 """Fields whose whole values name one entry, or the few of one holder."""
 
 
@@ -60,6 +61,10 @@ def _by_whole_values(predicate: Predicate) -> bool:
 
 def _letters(predicate: Predicate) -> str:
     match predicate:
+        case Like(field=Field.BORNE | Field.FACET, middle=middle):
+            return "".join(middle).strip("@")  # what stands before says who bears it
+        case Starts(value=value):
+            return value
         case Like(initial=initial, middle=middle, final=final):
             return "".join((initial or "", *middle, final or ""))
         case Is(field=field):

@@ -14,7 +14,7 @@ from directory.callers.ledger import Ledger
 from directory.callers.networks import Networks, read_allowances
 from directory.callers.patterns import names_entries, short_pattern
 from directory.errors import BudgetExceeded, NotAllowed
-from directory.query import And, Anything, Field, Has, Is, Like, Near, Not, Or, Predicate, Resolves, Undefined
+from directory.query import And, Anything, Field, Has, Is, Like, Near, Not, Or, Predicate, Resolves, Starts, Undefined
 from directory.settings import Settings
 
 HOSPITAL = "10.1.0.0/16=1000"
@@ -199,6 +199,10 @@ PERSONS = Is(Field.OBJECT_CLASS, "inetOrgPerson")
         (Near(Field.SN, "du"), None),
         (MARTIN, None),
         (Or(()), None),
+        (Starts(Field.SN, "du"), "du"),
+        (Starts(Field.SN, "dupont"), None),
+        (Is(Field.FACET, "0:r23:l"), ""),
+        (Like(Field.BORNE, initial="p:", middle=("a", "@")), "a"),
     ],
 )
 def test_a_filter_asks_for_so_few_letters(predicate: Predicate, pattern: str | None) -> None:
