@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import pytest
@@ -106,11 +107,19 @@ def test_lifting_shows_the_record_again_as_the_register_has_it(filled: Database)
     before = records(filled)
     withdraw(filled, "10990000001", "threatened", "the officer")
     lift(filled, "10990000001", "no longer", "another officer")
-    assert records(filled) == before
+    assert _undated(records(filled)) == _undated(before)
     assert list_withdrawals(filled) == []
     (told,) = list_withdrawals(filled, lifted=True)
     assert (told.key, told.reason, told.author) == ("810990000001", "threatened", "the officer")
     assert (told.lifted_by, told.lifted_reason) == ("another officer", "no longer")
+
+
+def _undated(found: dict[str, Record]) -> dict[str, Record]:
+    """The records without when they changed: being shown again is a change."""
+    return {
+        key: record if isinstance(record, Mailbox) else dataclasses.replace(record, modified_at=None)
+        for key, record in found.items()
+    }
 
 
 @pytest.mark.parametrize("key", ["10990000001", "F699900015", WARD, SHARED])
