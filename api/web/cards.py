@@ -15,11 +15,13 @@ from directory.errors import NotFound
 from directory.index.reader import Snapshot, StoredDocument
 from directory.model import Kind
 from directory.query import Field, Is, Or, Query
+from directory.text import words
 
 PEOPLE: Final = 30
 """Professionals of a structure on one page."""
 _FURTHEST: Final = 3_000  # professionals of one structure that can be paged through
-_ELSEWHERE: Final = 5
+_ELSEWHERE, _PLACES = 3, 4  # mailboxes shown of each structure; structures
+_SHORT: Final = 3  # letters: "et", "de" name no service
 _IDENTIFIERS: Final[Mapping[Kind, tuple[Field, ...]]] = {
     Kind.PRACTITIONER: (Field.IDENTIFIER, Field.NATIONAL_ID),
     Kind.ORGANIZATION: (Field.FINESS, Field.SIRET),
@@ -84,7 +86,14 @@ def people_of(snapshot: Snapshot, asking: Visit, structure: str, offset: int) ->
 
 
 def elsewhere(snapshot: Snapshot, person: Mapping[str, Any]) -> tuple[Elsewhere, ...]:
-    """The mailboxes of the structures where a person works."""
+    """The mailboxes of the structures where a person works: one of each service, those of the person's own first."""
+    own = frozenset(
+        word
+        for exercise in person["professions"]
+        for expertise in exercise["expertises"]
+        for word in words(expertise["label"])
+        if len(word) > _SHORT
+    )
     keys = dict.fromkeys(
         activity["organization"]["key"]
         for exercise in person["professions"]
@@ -92,14 +101,19 @@ def elsewhere(snapshot: Snapshot, person: Mapping[str, Any]) -> tuple[Elsewhere,
         if activity["organization"]
     )
     found = []
-    for key in list(keys)[:_ELSEWHERE]:
+    for key in list(keys)[:_PLACES]:
         document = snapshot.get(Kind.ORGANIZATION, key)
         record = read(document) if document else None
         if record and record["mailboxes"]:
             name = record["name"] or record["trade_name"] or key
-            shown = tuple(record["mailboxes"][:_ELSEWHERE])
+            shown = tuple(_of_services(record["mailboxes"], own)[:_ELSEWHERE])
             found.append(Elsewhere(name=name, url=url(Kind.ORGANIZATION, key), mailboxes=shown))
     return tuple(found)
+
+
+def _of_services(mailboxes: list[Record], own: frozenset[str]) -> list[Record]:
+    firsts = {mailbox["service"] or "": mailbox for mailbox in reversed(mailboxes)}
+    return sorted(firsts.values(), key=lambda mailbox: own.isdisjoint(words(mailbox["service"] or "")))
 
 
 def by_service(mailboxes: list[Record]) -> dict[str, list[Record]]:

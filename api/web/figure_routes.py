@@ -51,6 +51,7 @@ def router(settings: Settings, index: Index) -> APIRouter:
                 health=health,
                 age_s=age_s,
                 counts=snapshot.counts(),
+                passages=list(reversed(index.passages())),
                 whole=coverage.whole(snapshot),
             )
 

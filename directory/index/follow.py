@@ -15,7 +15,7 @@ import lmdb
 from pyroaring import BitMap
 
 from directory.errors import Unavailable
-from directory.index import accounts, layout, store, veil
+from directory.index import accounts, layout, passages, store, veil
 from directory.index.build import BuildProgress, build_locked
 from directory.index.documents import Prepared, key_of, prepare, record_kind
 from directory.index.layout import WORD_CLASSES
@@ -119,6 +119,7 @@ class Follower:
                 changed = changes.state.revision != state.revision or changes.accounts
                 if changed:
                     self._apply(environment, source, changes)
+                    passages.note(self.path, changes.state, len(changes.keys))
         if changes.reset:
             self._rebuild("the register asks for it")
         elif changed and _worn(environment):
@@ -155,6 +156,7 @@ class Follower:
         log.info("building the index: %s", why)
         self._close()
         state = build_locked(self.register, self.path, map_bytes=self.map_bytes, progress=self.progress)
+        passages.note(self.path, state, None)
         log.info("index built %s", pairs(revision=state.revision))
 
     @staticmethod

@@ -13,9 +13,10 @@ import orjson
 from pyroaring import BitMap
 
 from directory.errors import Unavailable
-from directory.index import compression, layout, store, veil
+from directory.index import compression, layout, passages, store, veil
 from directory.index.accounts import AccountCopy
 from directory.index.decoded import NOBODY, Decoded
+from directory.index.passages import Passage
 from directory.index.store import Environment, Seen
 from directory.index.veil import Veil
 from directory.model import Kind, RegisterState
@@ -317,6 +318,10 @@ class Index:
     def seen(self) -> Seen | None:
         """The follower's last contact with the register."""
         return store.read_seen(self._path)
+
+    def passages(self) -> Sequence[Passage]:
+        """The revisions that this node has come to lately, the latest last."""
+        return passages.read(self._path)
 
     def close(self) -> None:
         with self._lock:

@@ -12,6 +12,7 @@ from markupsafe import escape
 from starlette.testclient import TestClient
 
 from api.app import create_app
+from api.web import cards
 from api.web.assets import ASSETS
 from api.web.texts import TEXTS
 from directory.errors import BudgetExceeded
@@ -173,6 +174,13 @@ def test_a_card_says_clearly_that_there_is_no_mailbox_and_where_else_to_write(cl
     assert WARD not in page
 
 
+def test_where_somebody_works_their_own_service_comes_first() -> None:
+    boxes = [{"address": address, "service": service} for address, service in
+             (("a@x.fr", "Admissions"), ("b@x.fr", "Admissions"), ("c@x.fr", "Psychiatrie de l'adulte"), ("d@x.fr", None))]  # fmt: skip
+    shown = cards._of_services(boxes, frozenset({"psychiatrie"}))
+    assert [box["address"] for box in shown] == ["c@x.fr", "d@x.fr", "a@x.fr"]
+
+
 def test_a_structure_shows_its_services_and_its_people_page_by_page(client: TestClient) -> None:
     page = client.get(f"/s/{HOSPITAL}").text
     assert page.index("accueil@") < page.index("<h3>Cardiologie</h3>") < page.index("cardiologie@")
@@ -233,7 +241,7 @@ def test_a_spent_budget_is_a_page_that_says_when_to_come_back(
     assert (answer.status_code, answer.headers["retry-after"]) == (429, "90")
     assert "Trop de demandes" in answer.text
     assert "90 secondes" in answer.text
-    assert "assez pour aujourd&#39;hui" in answer.text
+    assert "Assez pour aujourd&#39;hui." in answer.text
 
 
 def test_an_unexpected_error_is_a_page_with_a_reference_and_nothing_else(
@@ -242,7 +250,7 @@ def test_an_unexpected_error_is_a_page_with_a_reference_and_nothing_else(
     monkeypatch.setattr("api.web.cards.read", lambda *_: 1 / 0)
     answer = client.get(f"/p/{DOCTOR}")
     assert answer.status_code == 500
-    assert re.search(r"référence [0-9a-f]{12}", answer.text)
+    assert re.search(r"Référence [0-9a-f]{12}", answer.text)
     assert "division" not in answer.text.lower()
 
 
