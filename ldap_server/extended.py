@@ -41,8 +41,10 @@ def _who_am_i(_service: Service, caller: Caller, _request: Extended) -> Answer:
 
 def _start_tls(service: Service, caller: Caller, request: Extended) -> Answer:
     """RFC 4511 section 4.14; that nothing is outstanding has been seen to by the connection."""
-    if service.tls is None or request.value is not None:
+    if service.settings.tls_certificate_file is None or request.value is not None:
         return refused(messages.PROTOCOL_ERROR, "StartTLS is not available here")
+    if service.tls is None:
+        return refused(messages.UNAVAILABLE, "the certificate cannot be read at present")
     if caller.encrypted:
         return refused(messages.OPERATIONS_ERROR, "TLS is in place already")
     return Answer(extra=messages.tlv(messages.RESPONSE_NAME, messages.START_TLS.encode()), secures=True)

@@ -12,6 +12,7 @@ from twisted.internet.protocol import Factory
 
 from directory.callers.budgets import budgets_of
 from directory.callers.networks import read_networks
+from directory.errors import InvalidInput
 from directory.index.reader import Index
 from directory.settings import Settings
 from ldap_server.door import Door
@@ -25,6 +26,7 @@ from ldap_server.tls import Tls
 log = logging.getLogger("annuaire.ldap")
 
 _DRAIN_S = 5.0
+_AGAIN_S = 1.0  # after which files of TLS that cannot be read are read again
 
 
 def run(
@@ -38,10 +40,8 @@ def run(
 ) -> None:
     """Serve until SIGTERM; then accept no more, finish what is under way, and return. SIGHUP reads certificates again.
 
-    `loads` and `keys` are shared with the other workers that accept from the same sockets; `ldaps` is that of TLS.
-
-    Raises:
-        InvalidInput: the certificate that is configured cannot be served with.
+    `loads` and `keys` are shared with the other workers that accept from the same sockets; `ldaps` is that of TLS. A
+    certificate that cannot be served with keeps this worker from TLS until its files are mended, and from nothing else.
     """
     reactor: object = twisted_reactor
     service = Service(
@@ -50,14 +50,25 @@ def run(
         reactor=reactor,
         loads=loads or Loads.alone(),
         budgets=budgets_of(settings),
-        tls=Tls.of(settings, keys),
     )
     doors = [Door(reactor, listener, behind_proxies(service, ConnectionFactory(service)), service.loads)]
-    if ldaps is not None and service.tls is not None:
-        secure = behind_proxies(service, ConnectionFactory(service, tls=True))
-        doors.append(Door(reactor, ldaps, secure, service.loads))
-    for door in doors:
-        door.open()
+    doors[0].open()
+
+    def secure(said: str = "") -> None:
+        """Serve TLS as soon as its files can be read."""
+        try:
+            service.tls = Tls.of(settings, keys)
+        except InvalidInput as error:
+            if error.message != said:
+                log.error("no TLS for now: %s", error.message)
+            reactor.callLater(_AGAIN_S, secure, error.message)  # type: ignore[attr-defined]
+            return
+        if ldaps is not None and service.tls is not None and not service.stopping:
+            behind = behind_proxies(service, ConnectionFactory(service, tls=True))
+            doors.append(Door(reactor, ldaps, behind, service.loads))
+            doors[-1].open()
+
+    secure()
 
     def drain() -> None:
         service.stopping = True

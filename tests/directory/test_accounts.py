@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import re
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -260,6 +262,21 @@ def test_wrong_passwords_are_counted_over_all_processes_of_the_node(
         with pytest.raises(BudgetExceeded):
             passwords.check("one", PASSWORD, "::2")
         passwords.close()
+
+
+def test_checking_passwords_in_threads_keeps_no_memory() -> None:
+    checking = (
+        "from concurrent.futures import ThreadPoolExecutor; import psutil\n"
+        "from directory import credentials, verification\n"
+        "verification.give_memory_back()\n"
+        "size = lambda: psutil.Process().memory_info().rss\n"
+        "before, wrong = size(), lambda _: credentials.password_fits(credentials.NOBODYS_HASH, 'wrong')\n"
+        "with ThreadPoolExecutor(2) as threads:\n"
+        "    list(threads.map(wrong, range(6)))\n"
+        "    print(size() - before)\n"
+    )
+    kept = subprocess.run([sys.executable, "-c", checking], check=True, capture_output=True, text=True).stdout
+    assert int(kept) < 10 * 2**20
 
 
 def test_no_more_than_a_few_passwords_wait(

@@ -19,6 +19,7 @@ from directory.index.build import build_index
 from ldap_server import tickets
 from ldap_server.loads import shared
 from tests.index.register_of_records import RegisterOfRecords
+from tests.ldap_server.authority import Authority
 from tests.ldap_server.people import HOLDERS, PEOPLE
 
 _SERVE = """
@@ -115,3 +116,13 @@ def indexed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def server(indexed: Path) -> Iterator[Server]:
     yield from serving(indexed)
+
+
+@pytest.fixture(scope="session")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    return Authority(tmp_path_factory.mktemp("authority"))
+
+
+@pytest.fixture(scope="session")
+def certificate(authority: Authority) -> Path:
+    return authority.issue("localhost")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import ssl
 import struct
 import time
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ldap_server.proxy import SIGNATURE, NoHeader, client_of, header_size
+from tests.ldap_server.authority import Authority
 from tests.ldap_server.conftest import Server, serving
 from tests.ldap_server.test_turns import BIND
 
@@ -179,3 +181,29 @@ def test_a_header_from_anybody_else_is_no_ldap(behind_proxy: Server) -> None:
     with proxied(behind_proxy, "127.0.0.3") as client:
         client.sendall(BIND)
         assert received(client) == ANSWER
+
+
+@pytest.mark.parametrize("cut", [0, 1, 15, 16, 28])
+def test_tls_behind_a_proxy_begins_after_the_header_and_counts_the_client(
+    indexed: Path, authority: Authority, certificate: Path, cut: int
+) -> None:
+    for server in serving(
+        indexed, LDAP_PROXIES="127.0.0.2", LDAP_CONNECTIONS_PER_ADDRESS="1", TLS_CERTIFICATE_FILE=str(certificate)
+    ):
+        with secured_behind(server, authority, header(), cut) as client:
+            client.sendall(BIND)
+            assert received(client) == ANSWER
+            with pytest.raises((ssl.SSLError, ConnectionError)):
+                secured_behind(server, authority, header(), 0)  # too many of this client, who is not let in
+            with secured_behind(server, authority, header(source="192.0.2.8"), 0) as other:
+                other.sendall(BIND)
+                assert received(other) == ANSWER
+
+
+def secured_behind(server: Server, authority: Authority, told: bytes, cut: int) -> ssl.SSLSocket:
+    raw = socket.create_connection((server.host, server.ldaps_port), 10, source_address=("127.0.0.2", 0))
+    for part in (told[:cut], told[cut:]):
+        if part:
+            raw.sendall(part)
+    context = ssl.create_default_context(cafile=str(authority.file))
+    return context.wrap_socket(raw, server_hostname="localhost")
