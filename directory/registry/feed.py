@@ -55,8 +55,9 @@ _EXPANSIONS: Final = (
     # structures → mailboxes that name them
     f"""
     SELECT 'mailbox', h.address_key FROM touched t JOIN organization o ON o.key = t.key
-    JOIN mailbox_holder h ON h.organization_identifier = ANY ({_ORGANIZATION_NAMES})
-    WHERE t.kind = 'organization' AND t.direct AND h.organization_identifier <> ''
+    CROSS JOIN LATERAL unnest({_ORGANIZATION_NAMES}) AS named (identifier)
+    JOIN mailbox_holder h ON h.organization_identifier = named.identifier
+    WHERE t.kind = 'organization' AND t.direct AND named.identifier <> ''
     """,
 )
 
