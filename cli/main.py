@@ -11,7 +11,7 @@ from typing import Final
 
 import typer
 
-from cli import accounts, demo, imports, index, ldap, lookups, nightly, serving, withdrawals
+from cli import accounts, demo, history, imports, index, ldap, lookups, nightly, serving, withdrawals
 from directory import logs
 from directory.errors import DirectoryError, InvalidInput
 from directory.settings import Settings
@@ -41,6 +41,7 @@ ldap.register(app)
 accounts.register(app)
 withdrawals.register(app)
 nightly.register(app)
+history.register(app)
 
 
 def main() -> None:

@@ -239,6 +239,9 @@ class Settings(BaseSettings):
     smtp_server: str = Field(
         "localhost:25", pattern=r"^[^\s:]+:\d{1,5}$", description="Mail server that takes the notices, as host:port."
     )
+    history_days: int = Field(
+        1826, ge=0, description="Days for which earlier versions of records are remembered (five years); 0: none."
+    )
     whitelist_ca_file: Path | None = Field(
         None, description="PEM file of certificates trusted to sign the white list. Unset: those shipped."
     )

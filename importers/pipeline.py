@@ -185,7 +185,7 @@ def _apply(
     if changed:
         reading.stage(merge, changed, job)
         job.stage("merging")
-        merge.merge(changed)
+        merge.merge(changed, run_id=run_id, history_days=options.history_days)
         merge.labels(reading.labels())
         merge.analyze(changed)
     merge.refresh(plans)

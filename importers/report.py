@@ -25,6 +25,7 @@ class ImportOptions:
     removal_limit: float = 0.05
     row_floor: float = 0.98
     rejected_limit: float = 0.01
+    history_days: int = 1826
     whitelist_ca_file: Path | None = None
     whitelist_signer: str = "alb.mssante.fr"
 
@@ -34,6 +35,7 @@ class ImportOptions:
             removal_limit=settings.import_removal_limit,
             row_floor=settings.import_row_floor,
             rejected_limit=settings.import_rejected_limit,
+            history_days=settings.history_days,
             whitelist_ca_file=settings.whitelist_ca_file,
             whitelist_signer=settings.whitelist_signer,
             **more,

@@ -21,7 +21,7 @@ import polars as pl
 from sqlalchemy import Connection, Table, func, select, text, update
 
 from directory.model import Kind
-from directory.registry import feed, slices
+from directory.registry import feed, history, slices
 from directory.registry.bulk import Bulk
 from directory.registry.database import Database
 from directory.registry.embedded import follow_priority
@@ -257,14 +257,17 @@ class Merge:
         while self._sent:
             self._sent.popleft().result()
 
-    def merge(self, plans: list[Plan]) -> None:
-        """Replace the rows of changed keys and drop those of removed ones; note in the feed what that touches."""
+    def merge(self, plans: list[Plan], *, run_id: int, history_days: int) -> None:
+        """Replace the rows of changed keys and drop those of removed ones; note in the feed what that touches, and in
+        the history what it was."""
         self.settle()
         self._bulk.finish()
         feed.begin(self.connection)
         self._reset = self.first_load or any(_fills_a_kind(plan) for plan in plans)
         if not self._reset:
             self._touch_directly(plans)
+            if any(plan.source.kind is not None for plan in plans):  # the white list changes no record of its own
+                history.keep(self.connection, run_id, history_days)
             feed.expand(self.connection)
         for plan in plans:
             self._replace(plan)

@@ -170,6 +170,24 @@ def last_applied(connection: Connection, kind: str) -> Run | None:
     return _run(row) if row is not None else None
 
 
+def first_applied(connection: Connection, kind: str) -> Run | None:
+    """The first run of a kind that the register was loaded by."""
+    statement = (
+        select(import_run)
+        .where(import_run.c.kind == kind, import_run.c.status == "applied")
+        .order_by(import_run.c.id)
+        .limit(1)
+    )
+    row = connection.execute(statement).one_or_none()
+    return _run(row) if row is not None else None
+
+
+def of_numbers(connection: Connection, numbers: Sequence[int]) -> dict[int, Run]:
+    """Some runs by their numbers."""
+    rows = connection.execute(select(import_run).where(import_run.c.id.in_(numbers)))
+    return {row.id: _run(row) for row in rows}
+
+
 def in_force(connection: Connection, kind: str, since: dt.datetime) -> list[Run]:
     """The runs of a kind that were in force since a generation time, newest first, and at least the newest.
 

@@ -25,7 +25,7 @@ from sqlalchemy import (
     Uuid,
     text,
 )
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 metadata: Final = MetaData()
 
@@ -270,6 +270,21 @@ withdrawal = Table(
     Column("lifted_by", _BYTES),
     Column("lifted_reason", _BYTES),
     Index("withdrawal_in_force", "kind", "key", unique=True, postgresql_where=text("lifted_at IS NULL")),
+)
+
+history = Table(
+    "history",
+    metadata,
+    # What a record was before a run changed it; body null where it was not there. What has not changed costs nothing:
+    # the present version is in the tables above, and begins where the last of these ends.
+    *_texts("kind", "key"),
+    Column("until_run", BigInteger, nullable=False),
+    Column("until_at", DateTime(timezone=True), nullable=False),
+    Column("body", JSONB),  # rows by table, without what is empty in them
+    Column("about", ARRAY(_BYTES), nullable=False, server_default="{}"),  # identifiers of who holds a mailbox
+    PrimaryKeyConstraint("kind", "key", "until_run"),
+    Index("history_about", "about", postgresql_using="gin"),
+    Index("history_until_at", "until_at"),
 )
 
 IMPORT_LOCK: Final = 0x616E_6E75  # "annu": the advisory lock of the one import that may run

@@ -90,6 +90,17 @@ def list_withdrawals(database: Database, *, lifted: bool = False) -> list[Withdr
         return [_withdrawal(row) for row in rows]
 
 
+def record_of(database: Database, key: str) -> tuple[Kind, str]:
+    """The kind and key of the record that people name by an address, an identifier or a key, in the register or not.
+
+    Raises:
+        InvalidInput: it names none, or several.
+    """
+    with database.reading() as connection:
+        kind, found, _ = _record(connection, key)
+        return kind, found
+
+
 def read_withdrawn(connection: Connection) -> Withdrawn:
     """What must not be shown, as this transaction sees it."""
     rows = connection.execute(select(withdrawal.c.kind, withdrawal.c.key).where(_IN_FORCE)).all()
