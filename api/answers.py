@@ -43,6 +43,11 @@ def record(kind: str, json: bytes, state: RegisterState) -> Response:
     return answer({"register": register(state), kind: orjson.Fragment(json)}, {"ETag": etag(state)})
 
 
+def past_record(kind: str, json: bytes, state: RegisterState, as_of: str) -> Response:
+    """One record as it was: `record_as_of` says when."""
+    return answer({"register": register(state), "record_as_of": as_of, kind: orjson.Fragment(json)})
+
+
 def matches(found: Sequence[Match], *, explain: bool) -> list[dict[str, Any]]:
     return [
         {

@@ -12,7 +12,7 @@ from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
 import directory
-from api import autocomplete, coverage, health, metrics, problems, records, resolve, search
+from api import autocomplete, coverage, evidence, health, metrics, problems, records, resolve, search
 from api.access import Access, visited
 from api.fhir import addressing
 from api.fhir import app as fhir
@@ -51,11 +51,13 @@ def create_app(settings: Settings, index: Index, trace: Trace | None = None) -> 
         openapi_url="/openapi.json",
         license_info={"name": "Data: Licence Ouverte 2.0 (RPPS, Annuaire Santé, ANS)"},
     )
+    past = evidence.Past(settings)
     problems.install(app, problem_pages.shown(index))
     for router in (
         search.router(settings, index),
         autocomplete.router(settings, index),
-        records.router(index),
+        records.router(index, past),
+        evidence.router(index, past),
         coverage.router(index),
         resolve.router(index),
         health.router(settings, index),

@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Request
 from starlette.responses import Response
 
-from api import answers
+from api import answers, evidence
 from api.access import Asking, Visit
 from api.parameters import known_only
 from api.problems import Ambiguous
@@ -17,7 +17,7 @@ from directory.model import Kind
 from directory.query import Field, Is, Or, Query
 
 
-def router(index: Index) -> APIRouter:
+def router(index: Index, past: evidence.Past) -> APIRouter:
     routes = APIRouter(tags=["records"])
 
     def answer(request: Request, asking: Visit, snapshot: Snapshot, document: StoredDocument) -> Response:
@@ -33,7 +33,10 @@ def router(index: Index) -> APIRouter:
         request: Request,
         asking: Asking,
         identifier: Annotated[str, Path(max_length=300, examples=["810990001017", "10990001017"])],
+        as_of: evidence.AsOf = None,
     ) -> Response:
+        if as_of is not None:
+            return await evidence.as_it_was(asking, index, past, Kind.PRACTITIONER, identifier, as_of)
         asking.asks_by_name()
         with index.read() as snapshot:
             document = snapshot.get(Kind.PRACTITIONER, identifier)
@@ -47,7 +50,10 @@ def router(index: Index) -> APIRouter:
         request: Request,
         asking: Asking,
         identifier: Annotated[str, Path(max_length=300, examples=["F699900015", "699900015"])],
+        as_of: evidence.AsOf = None,
     ) -> Response:
+        if as_of is not None:
+            return await evidence.as_it_was(asking, index, past, Kind.ORGANIZATION, identifier, as_of)
         asking.asks_by_name()
         with index.read() as snapshot:
             document = snapshot.get(Kind.ORGANIZATION, identifier)
@@ -61,7 +67,10 @@ def router(index: Index) -> APIRouter:
         request: Request,
         asking: Asking,
         address: Annotated[str, Path(max_length=300, examples=["maelle.darvillers-quesnoy@medecin.mssante.fr"])],
+        as_of: evidence.AsOf = None,
     ) -> Response:
+        if as_of is not None:
+            return await evidence.as_it_was(asking, index, past, Kind.MAILBOX, address, as_of)
         asking.asks_by_name()
         with index.read() as snapshot:
             document = snapshot.get(Kind.MAILBOX, address.lower())

@@ -36,7 +36,7 @@ def add(
     context: typer.Context,
     name: str,
     kind: str = typer.Option("application", help="gateway, application or person: whose limits apply."),
-    scopes: str | None = typer.Option(None, help="search, resolve, export, changes; separated by commas."),
+    scopes: str | None = typer.Option(None, help="search, resolve, export, changes, history; separated by commas."),
     secret: bool = _SECRET,
     password: bool = _PASSWORD,
     certificate: Path | None = _CERTIFICATE,

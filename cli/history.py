@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from cli.output import print_json, say, table
+from cli.withdrawals import KEY
 from directory.model import Kind
 
 if TYPE_CHECKING:
@@ -22,9 +23,7 @@ def register(app: typer.Typer) -> None:
 
 def history(
     context: typer.Context,
-    key: str = typer.Argument(
-        help="An address, an RPPS or national identifier, or a structure's key, FINESS or SIRET."
-    ),
+    key: str = KEY,
     on: dt.datetime | None = typer.Option(
         None, "--on", formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M"], help="Only what was published at that time (UTC)."
     ),

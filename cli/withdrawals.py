@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import getpass
 import time
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import typer
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from directory.withdrawal import Withdrawal
 
 _PATIENCE_S: Final = 5.0
-_KEY = typer.Argument(help="An address, an RPPS or national identifier, or a structure's key, FINESS or SIRET.")
+KEY: Any = typer.Argument(help="An address, an RPPS or national identifier, or a structure's key, FINESS or SIRET.")
 _REASON = typer.Option(..., "--reason", help="Why; it is kept.")
 _AUTHOR = typer.Option(None, "--by", help="Who decided it (your account on this machine).")
 
@@ -27,7 +27,7 @@ def register(app: typer.Typer) -> None:
     app.command()(blocks)
 
 
-def block(context: typer.Context, key: str = _KEY, reason: str = _REASON, by: str | None = _AUTHOR) -> None:
+def block(context: typer.Context, key: str = KEY, reason: str = _REASON, by: str | None = _AUTHOR) -> None:
     """Hide a record from LDAP, REST, FHIR, pages and exports within seconds, whatever later imports say of it."""
     from directory.registry.database import open_database
     from directory.registry.withdrawals import withdraw
@@ -38,7 +38,7 @@ def block(context: typer.Context, key: str = _KEY, reason: str = _REASON, by: st
         _tell_when_hidden(context.obj, made)
 
 
-def unblock(context: typer.Context, key: str = _KEY, reason: str = _REASON, by: str | None = _AUTHOR) -> None:
+def unblock(context: typer.Context, key: str = KEY, reason: str = _REASON, by: str | None = _AUTHOR) -> None:
     """Show a withdrawn record again."""
     from directory.registry.database import open_database
     from directory.registry.withdrawals import lift

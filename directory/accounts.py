@@ -34,6 +34,7 @@ class Scope(enum.StrEnum):
     RESOLVE = "resolve"  # whole addresses and identifiers, many at a time
     EXPORT = "export"
     CHANGES = "changes"
+    HISTORY = "history"  # what records were, and what imports rejected
 
 
 DEFAULT_SCOPES: Final = {

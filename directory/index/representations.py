@@ -7,7 +7,18 @@ from typing import Any
 
 import orjson
 
-from directory.model import Activity, Address, Coded, Exercise, Expertise, Holder, Mailbox, Organization, Practitioner
+from directory.model import (
+    Activity,
+    Address,
+    Coded,
+    Exercise,
+    Expertise,
+    Holder,
+    Mailbox,
+    Organization,
+    Practitioner,
+    Record,
+)
 
 # Coded values and mailbox summaries are dataclasses with exactly the members shown: orjson writes them as they are.
 # The codes of short lists recur in every record, and are written once.
@@ -16,6 +27,17 @@ from directory.model import Activity, Address, Coded, Exercise, Expertise, Holde
 @functools.lru_cache(maxsize=10_000)
 def _code(coded: Coded | None) -> orjson.Fragment | None:
     return None if coded is None else orjson.Fragment(orjson.dumps(coded))
+
+
+def record_json(record: Record) -> bytes:
+    """Any record as REST shows it."""
+    match record:
+        case Practitioner():
+            return practitioner_json(record)
+        case Organization():
+            return organization_json(record)
+        case Mailbox():
+            return mailbox_json(record)
 
 
 def practitioner_json(record: Practitioner) -> bytes:

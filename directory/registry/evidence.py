@@ -1,0 +1,59 @@
+"""Evidence: the few questions that a front-end may put to the register itself, because only it remembers.
+
+Everything else is answered from the index. Each call waits for the database, so front-ends make them off their loop;
+when it cannot be reached they raise `Unavailable`.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from functools import cached_property
+
+from directory.model import Kind, Record
+from directory.registry import history, runs
+from directory.registry.database import Database, connect, reader_url
+from directory.registry.history import Version
+from directory.registry.runs import Run
+from directory.registry.withdrawals import record_of
+from directory.settings import Settings
+
+
+class Evidence:
+    """Connects when it is first asked something."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    @cached_property
+    def _database(self) -> Database:
+        return connect(reader_url(self._settings))
+
+    def versions(self, key: str) -> tuple[Kind, str, list[Version]]:
+        """Every remembered version of what an identifier names.
+
+        Raises:
+            InvalidInput: it names nothing, or several records.
+            NotFound: nothing is remembered of it.
+            Unavailable: the database cannot be reached.
+        """
+        kind, found = record_of(self._database, key)
+        return kind, found, history.versions(self._database, kind, found)
+
+    def mailboxes(self, kind: Kind, key: str) -> list[str]:
+        """The addresses that a person or a structure holds or held."""
+        if kind is Kind.MAILBOX:
+            return []
+        return history.held_by(self._database, key if kind is Kind.PRACTITIONER else key[1:])
+
+    def record_on(self, key: str, at: dt.datetime) -> tuple[Kind, Record]:
+        """A record as it was shown at an instant. Raises as `versions`."""
+        kind, found = record_of(self._database, key)
+        return kind, history.record_on(self._database, kind, found, at)
+
+    def runs(self, limit: int) -> list[Run]:
+        """The last imports, newest first."""
+        return runs.list_runs(self._database, limit)
+
+    def run(self, run_id: int) -> Run:
+        """One import with a sample of its rejected lines."""
+        return runs.show_run(self._database, run_id)
