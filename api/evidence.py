@@ -34,10 +34,18 @@ AsOf = Annotated[
         examples=["2026-01-15"],
     ),
 ]
+Identifier = Annotated[
+    str,
+    Path(
+        max_length=300,
+        description="An RPPS or national identifier, a structure's key, FINESS or SIRET, or an address.",
+        examples=["10990001017"],
+    ),
+]
 _PLACES: Final = {
-    "practitioners": (Kind.PRACTITIONER, "10990001017"),
-    "organizations": (Kind.ORGANIZATION, "F699900015"),
-    "mailboxes": (Kind.MAILBOX, "maelle.darvillers-quesnoy@medecin.mssante.fr"),
+    "practitioners": Kind.PRACTITIONER,
+    "organizations": Kind.ORGANIZATION,
+    "mailboxes": Kind.MAILBOX,
 }
 
 
@@ -56,12 +64,12 @@ class Past:
 
 def router(index: Index, past: Past) -> APIRouter:
     routes = APIRouter(tags=["history"])
-    for place, (kind, example) in _PLACES.items():
-        _add(routes, place, kind, example, index, past)
+    for place, kind in _PLACES.items():
+        _add(routes, place, kind, index, past)
     return routes
 
 
-def _add(routes: APIRouter, place: str, kind: Kind, example: str, index: Index, past: Past) -> None:
+def _add(routes: APIRouter, place: str, kind: Kind, index: Index, past: Past) -> None:
     @routes.get(
         f"/v1/{place}/{{identifier}}/history",
         summary=f"Every remembered version of a {kind}, with the runs and files that opened and closed it",
@@ -69,9 +77,7 @@ def _add(routes: APIRouter, place: str, kind: Kind, example: str, index: Index, 
         "scope `history` in profile `public`; 503 while the database cannot be reached.",
         name=f"{kind}_history",
     )
-    async def history(
-        request: Request, asking: Asking, identifier: Annotated[str, Path(max_length=300, examples=[example])]
-    ) -> Response:
+    async def history(request: Request, asking: Asking, identifier: Identifier) -> Response:
         known_only(request)
         asking.needs(Scope.HISTORY)
         asking.asks_by_name()

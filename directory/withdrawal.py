@@ -70,7 +70,7 @@ class Withdrawn:
     def _summaries(self, summaries: tuple[MailboxSummary, ...]) -> tuple[MailboxSummary, ...]:
         return tuple(
             replace(summary, organization=None, service=None, organization_key=None)
-            if summary.organization in self.names
+            if summary.organization in self.names or summary.organization_key in self.organizations
             else summary
             for summary in summaries
             if summary.address.lower() not in self.mailboxes

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from sqlalchemy import Connection, Table, Text, insert, text
 
 from directory.errors import NotFound
-from directory.model import Kind, Record
+from directory.model import Kind, Mailbox, Record
 from directory.registry import runs
 from directory.registry.database import Database, translated
 from directory.registry.records import Assembler, Selection
@@ -166,7 +166,8 @@ def record_on(database: Database, kind: Kind, key: str, at: dt.datetime) -> Reco
     shown = withdrawn.shown(found) if found is not None else None
     if shown is None:
         raise _unknown(key)
-    return shown
+    # When a record last changed is known of the present only; a mailbox has had its own date all along.
+    return shown if isinstance(shown, Mailbox) else replace(shown, modified_at=None)
 
 
 def held_by(database: Database, identifier: str) -> list[str]:
@@ -216,13 +217,25 @@ class _Past:
             if row.get("organization_key"):
                 yield Kind.ORGANIZATION, row["organization_key"]
 
+    def named(self, mailboxes: Iterable[Rows | None]) -> Iterator[tuple[Kind, str]]:
+        """The structures that mailboxes' rows may name: all of a number's, as which one is meant is known only where
+        there is one."""
+        rows = [row for held in mailboxes if held is not None for row in held.get("mailbox_holder", ())]
+        numbers = list({row["organization_identifier"] for row in rows if row.get("organization_identifier")})
+        statement = "SELECT key FROM organization WHERE finess = ANY (:named) OR siret = ANY (:named)"
+        found = self.connection.execute(text(statement), {"named": numbers}).scalars()
+        # Keys are made of such numbers: those of structures that have left are known by that.
+        keys = {*found, *(letter + number for number in numbers for letter in "FRC")}
+        return ((Kind.ORGANIZATION, key) for key in keys)
+
     def every(self, keys: Iterable[tuple[Kind, str]]) -> dict[tuple[Kind, str], Rows | None]:
         return {(kind, key): self.rows(kind, key) for kind, key in dict.fromkeys(keys)}
 
 
 def _of_practitioner(past: _Past, key: str, rows: Rows) -> dict[tuple[Kind, str], Rows | None]:
-    mailboxes = ((Kind.MAILBOX, address) for address in _addresses(past.connection, [key]))
-    return {(Kind.PRACTITIONER, key): rows} | past.every([*past.structures(rows), *mailboxes])
+    mailboxes = past.every((Kind.MAILBOX, address) for address in _addresses(past.connection, [key]))
+    structures = past.every([*past.structures(rows), *past.named(mailboxes.values())])
+    return {(Kind.PRACTITIONER, key): rows} | mailboxes | structures
 
 
 def _of_organization(past: _Past, key: str, rows: Rows) -> dict[tuple[Kind, str], Rows | None]:
@@ -235,15 +248,8 @@ def _of_organization(past: _Past, key: str, rows: Rows) -> dict[tuple[Kind, str]
 def _of_mailbox(past: _Past, key: str, rows: Rows) -> dict[tuple[Kind, str], Rows | None]:
     holders = rows.get("mailbox_holder", ())
     people = past.every((Kind.PRACTITIONER, row["national_id"]) for row in holders if row.get("national_id"))
-    structures = [one for person in people.values() for one in past.structures(person)]
-    named = [row["organization_identifier"] for row in holders if row.get("organization_identifier")]
-    # All of a number's structures: which one a row names is known only where there is one.
-    keys = past.connection.execute(
-        text("SELECT key FROM organization WHERE finess = ANY (:named) OR siret = ANY (:named) OR key = ANY (:keys)"),
-        {"named": named, "keys": [letter + one for one in named for letter in "RC"]},
-    ).scalars()
-    structures += [(Kind.ORGANIZATION, found) for found in keys]
-    return {(Kind.MAILBOX, key): rows} | people | past.every(structures)
+    places = (place for person in people.values() for place in past.structures(person))
+    return {(Kind.MAILBOX, key): rows} | people | past.every([*places, *past.named([rows])])
 
 
 _RELATED: Final = {
