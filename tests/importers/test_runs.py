@@ -108,8 +108,8 @@ from directory.registry.database import connect
 from importers.mailboxes import import_mailboxes
 from importers.report import ImportOptions
 merge = loading.Merge.merge
-def slow(self, plans):
-    merge(self, plans)
+def slow(self, plans, **more):
+    merge(self, plans, **more)
     print("merged", flush=True)
     sys.stdin.readline()
 loading.Merge.merge = slow
