@@ -30,6 +30,7 @@ from directory.index.layout import WORD_CLASSES
 from directory.index.merge import Pair, Spooled
 from directory.index.spool import BODIES, Chunk, Numbers, Places, Spooler, byte_order, read_lengths, read_texts
 from directory.index.store import Environment
+from directory.index.wear import pages_in_use
 from directory.model import Kind, RegisterState
 from directory.source import RecordSource, Register
 
@@ -225,6 +226,8 @@ def _write(
                 accounts.write(txn, environment.databases[accounts.DATABASE], held)
                 store.write_state(txn, environment, state)
                 store.write_left(txn, environment, left)
+                built = str(pages_in_use(environment, txn)).encode()
+                txn.put(layout.META_BUILT_PAGES, built, db=environment.databases["meta"])
             environment.lmdb.sync(True)
     finally:
         environment.close()

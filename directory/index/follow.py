@@ -24,6 +24,7 @@ from directory.index.postings import PostingKey, all_keys
 from directory.index.spool import BODIES
 from directory.index.store import Environment
 from directory.index.veil import Veil
+from directory.index.wear import worn
 from directory.logs import pairs
 from directory.model import Changes, Kind
 from directory.source import RecordSource, Register
@@ -31,8 +32,6 @@ from directory.source import RecordSource, Register
 log = logging.getLogger("annuaire.follower")
 
 _READ_BATCH: Final = 5_000  # records read and prepared together
-_WORN_SHARE: Final = 0.1  # of the documents; some forty ordinary nights
-_WORN_FROM: Final = 10_000  # fewer late documents cost nobody anything
 _LISTEN_S: Final = 2.0  # silence after which the register is asked again
 _RETRY_S: Final = (0.2, 0.5, 1.0, 2.0, 5.0)
 
@@ -122,7 +121,7 @@ class Follower:
                     passages.note(self.path, changes.state, len(changes.keys))
         if changes.reset:
             self._rebuild("the register asks for it")
-        elif changed and _worn(environment):
+        elif changed and worn(environment):
             self._rebuild("much of it has changed since it was built")
         else:
             store.write_seen(self.path, changes.state.revision)
@@ -191,14 +190,6 @@ class Follower:
             store.write_state(txn, environment, changes.state)
             store.write_left(txn, environment, source.left())
         log.info("followed %s", pairs(revision=changes.state.revision, documents=len(changes.keys)))
-
-
-def _worn(environment: Environment) -> bool:
-    """Whether so many documents are out of order that building anew is worth it: changes leave pages half filled and
-    sets without runs, about as much file as the changed share of it."""
-    with environment.lmdb.begin() as txn:
-        late = len(layout.decode_posting(txn.get(layout.META_LATE, db=environment.databases["meta"])))
-        return bool(late >= _WORN_FROM and late >= _WORN_SHARE * txn.stat(environment.databases["ids"])["entries"])
 
 
 class _Update:

@@ -58,6 +58,7 @@ META_VERSIONS: Final = b"versions"  # "<LAYOUT_VERSION>.<FOLD_VERSION>"
 META_STATE: Final = b"state"  # JSON of RegisterState
 META_LEFT: Final = b"left"  # JSON: kind, key and moment of the records that have left lately
 META_NEXT_ID: Final = b"next_id"  # u32
+META_BUILT_PAGES: Final = b"built_pages"  # what the build took, in digits
 META_LATE: Final = b"late"  # posting: ids handed out after the build, out of order
 
 KIND_NUMBER: Final[Mapping[Kind, int]] = {Kind.MAILBOX: 1, Kind.PRACTITIONER: 2, Kind.ORGANIZATION: 3}

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from directory.errors import Unavailable
-from directory.index import follow, layout, store
+from directory.index import follow, layout, store, wear
 from directory.index.build import build_index
 from directory.index.follow import Follower
 from directory.index.reader import Index
@@ -50,10 +50,30 @@ def _renamed(register: RegisterOfRecords, family: str) -> Practitioner:
     return dataclasses.replace(record, family_name=family)
 
 
+@pytest.mark.parametrize(("grown", "anew"), [(1.0, True), (100.0, False)])
+def test_an_index_whose_file_has_grown_is_built_anew(
+    tmp_path: Path, register: RegisterOfRecords, monkeypatch: pytest.MonkeyPatch, grown: float, anew: bool
+) -> None:
+    monkeypatch.setattr(wear, "_GROWN_FROM", 0)
+    monkeypatch.setattr(wear, "_GROWN", grown)
+    monkeypatch.setattr(wear, "_FILLED", 1.0)
+    register.commit([_renamed(register, "ABADIE"), person(2, "NOUVEAU", "Jean", "LYON")[0]])
+    Follower(register, tmp_path, MAP).step()
+    assert (_late(tmp_path) == set()) is anew
+
+
+def test_a_small_file_may_grow(tmp_path: Path, register: RegisterOfRecords, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wear, "_GROWN", 1.0)
+    monkeypatch.setattr(wear, "_FILLED", 1.0)
+    register.commit([_renamed(register, "ABADIE")])
+    Follower(register, tmp_path, MAP).step()
+    assert _late(tmp_path) != set()
+
+
 def test_an_index_of_which_a_tenth_is_out_of_order_is_built_anew(
     tmp_path: Path, register: RegisterOfRecords, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(follow, "_WORN_FROM", 2)
+    monkeypatch.setattr(wear, "_LATE_FROM", 2)
     follower = Follower(register, tmp_path, MAP)
     register.commit([_renamed(register, "ABADIE")])
     follower.step()
