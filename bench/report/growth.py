@@ -1,4 +1,4 @@
-"""The table of growth over several scales."""
+"""The table of growth over several scales: of lookups, and of building where the same scales were built."""
 
 from __future__ import annotations
 
@@ -8,25 +8,29 @@ from bench.report.tables import Chart, Series, Table
 from bench.report.wording import Result, number, origin, plain, verdict
 
 
-def growth(results: Sequence[Result]) -> Table:
+def growth(results: Sequence[Result], builds: Sequence[Result] = ()) -> Table:
     """Medians at each scale and the ratio of the largest to the smallest."""
     last = results[-1]
+    built = sorted((row for result in builds for row in result["rows"]), key=lambda row: int(row["documents"]))
     rows = list({row["mix"]: row for result in results for row in result["rows"]}.values())
     scales = [f"{count:,}" for count in last["professionals"]]
     bar = next((row["bar"] for row in rows if row["bar"]), 1.5)
     return Table(
         name="growth",
         title="Growth with the number of professionals",
-        columns=["Lookup", "returns", *(f"{scale}, ms:" for scale in scales), "growth:", ""],
+        columns=["Lookup, ms", "returns", *(f"{scale}:" for scale in scales), "growth:", ""],
         rows=[
-            [
-                row["label"],
-                row["answers"],
-                *(number(value) for value in row["medians_ms"]),
-                f"{row['ratio']:.2f}×",
-                verdict(row["met"]),
-            ]
-            for row in rows
+            *(_of_builds(built) if len(built) == len(scales) else ()),
+            *(
+                [
+                    row["label"],
+                    row["answers"],
+                    *(number(value) for value in row["medians_ms"]),
+                    f"{row['ratio']:.2f}×",
+                    verdict(row["met"]),
+                ]
+                for row in rows
+            ),
         ],
         notes=[
             f"Median latencies, all scales served side by side and asked in turn; LDAP from {last['connections']} "
@@ -46,3 +50,18 @@ def growth(results: Sequence[Result]) -> Table:
             line=(bar, "to stay under where there is a bar"),
         ),
     )
+
+
+def _of_builds(built: Sequence[Result]) -> list[list[str]]:
+    """What building each scale took."""
+    figures = {
+        "documents": [row["documents"] for row in built],
+        "build: seconds": [row["seconds"] for row in built],
+        "build: documents/s": [row["documents_per_second"] for row in built],
+        "build: memory, MiB": [row["memory"]["together_mib"] for row in built],
+        "file, MiB": [row["file_gib"] * 1024 for row in built],
+    }
+    return [
+        [label, "", *(number(value) for value in values), f"{values[-1] / values[0]:.2f}×", ""]
+        for label, values in figures.items()
+    ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -15,15 +15,18 @@ from bench.report.scale import build, follow
 from bench.report.tables import Table
 from bench.report.wording import Result
 
-Maker = Callable[[Sequence[Result]], Table | None]
+Maker = Callable[..., Table | None]
 
-_MAKERS: Final[Mapping[str, tuple[Maker, ...]]] = {
-    "retrieval": (retrieval, search_speed),
-    "ldap": (ldap,),
-    "build": (build,),
-    "follow": (follow,),
-    "growth": (growth,),
-}
+# Each table, and the benchmarks whose results it is made of: without the first there is none.
+_MAKERS: Final[Sequence[tuple[Maker, Sequence[str]]]] = (
+    (retrieval, ("retrieval",)),
+    (search_speed, ("retrieval",)),
+    (ldap, ("ldap",)),
+    (build, ("build",)),
+    (follow, ("follow",)),
+    (growth, ("growth", "build")),
+)
+_SORTS: Final = frozenset(sort for _, sorts in _MAKERS for sort in sorts)
 
 
 def tables(paths: Iterable[Path]) -> list[Table]:
@@ -36,8 +39,8 @@ def tables(paths: Iterable[Path]) -> list[Table]:
     for path in paths:
         result = json.loads(path.read_text("utf-8"))
         sort = result.get("benchmark")
-        if sort not in _MAKERS:
+        if sort not in _SORTS:
             raise ValueError(f"{path.name} is the result of no benchmark known here")
         found[sort].append(result)
-    made = (make(found[sort]) for sort, makers in _MAKERS.items() if sort in found for make in makers)
+    made = (make(*(found[sort] for sort in sorts)) for make, sorts in _MAKERS if sorts[0] in found)
     return [table for table in made if table is not None]

@@ -95,6 +95,27 @@ def test_retrieval_makes_a_table_of_classes_and_one_of_speed(tmp_path: Path) -> 
     assert "0 of 1 bars are met" in fast.notes[1]
 
 
+def test_growth_tells_what_building_the_same_scales_took(tmp_path: Path) -> None:
+    mix = {"mix": "m", "label": "a lookup", "answers": "one result", "ratio": 1.2, "bar": 1.5, "met": True}
+    grown = {"benchmark": "growth", **ORIGIN, "professionals": [100, 1600], "connections": 8}
+    (tmp_path / "growth").write_text(json.dumps({**grown, "rows": [{**mix, "medians_ms": [1.0, 1.2]}]}))
+    built = [
+        {"documents": n, "seconds": n / 10, "documents_per_second": 10, "file_gib": n / 1024,
+         "memory": {"together_mib": 50, "program_anonymous_mib": 40, "database_mib": 10}}
+        for n in (4000, 200)
+    ]  # fmt: skip
+    bars = {"documents_per_second": 15_000, "memory_mib": 3072, "file_gib": 6.0}
+    (tmp_path / "build").write_text(
+        json.dumps({"benchmark": "build", **ORIGIN, "rows": built, "bars": bars, "met": True})
+    )
+    _, table = tables([tmp_path / "growth", tmp_path / "build"])
+    assert table.rows[0] == ["documents", "", "200", "4,000", "20.00×", ""]
+    assert table.rows[4] == ["file, MiB", "", "200", "4,000", "20.00×", ""]
+    assert table.rows[5] == ["a lookup", "one result", "1.00", "1.20", "1.20×", "met"]
+    (alone,) = tables([tmp_path / "growth"])
+    assert alone.rows == table.rows[5:]
+
+
 def test_a_file_of_no_known_benchmark_is_refused(tmp_path: Path) -> None:
     (tmp_path / "x.json").write_text("{}")
     with pytest.raises(ValueError, match=r"x\.json"):
