@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from sqlalchemy import Connection, text
+from sqlalchemy.exc import OperationalError
 
 _OURS: Final = "SELECT pg_has_role(relowner, 'USAGE') FROM pg_class WHERE oid = to_regclass(:table)"
 _CONSTRAINTS: Final = """
@@ -28,15 +29,29 @@ class Bulk:
         """Whether the table was empty when this transaction first asked; if so it is made ready to be filled.
 
         A table that is cut to nothing in the transaction that fills it needs no write-ahead log (`wal_level =
-        minimal`). An owner's right is needed for that and for putting indexes aside; without it rows go in as ever.
+        minimal`). An owner's right is needed for that and for putting indexes aside; without it, or beside readers,
+        rows go in as ever.
         """
         if table not in self._empty:
             held = self._connection.execute(text(f"SELECT EXISTS (SELECT FROM {table})")).scalar_one()
             self._empty[table] = not held
-            if not held and self._connection.execute(text(_OURS), {"table": table}).scalar_one():
+            if not held and self._ours(table) and self._alone(table):
                 self._connection.execute(text(f"TRUNCATE {table}"))
                 self._put_aside(table)
         return self._empty[table]
+
+    def _ours(self, table: str) -> bool:
+        return bool(self._connection.execute(text(_OURS), {"table": table}).scalar_one())
+
+    def _alone(self, table: str) -> bool:
+        """Whether nobody reads the table now: who does (a node whose index is being built) is not waited for, and does
+        not have to wait."""
+        try:
+            with self._connection.begin_nested():
+                self._connection.execute(text(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE NOWAIT"))
+        except OperationalError:
+            return False
+        return True
 
     def finish(self) -> None:
         """Make the indexes again, and statistics for who reads next."""

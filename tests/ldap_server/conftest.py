@@ -115,7 +115,8 @@ def indexed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def server(indexed: Path) -> Iterator[Server]:
-    yield from serving(indexed)
+    # Tests of faults bind with a wrong password hundreds of times a minute.
+    yield from serving(indexed, PASSWORD_FAILURES_PER_ACCOUNT="1000000", PASSWORD_FAILURES_PER_ADDRESS="1000000")
 
 
 @pytest.fixture(scope="session")

@@ -10,6 +10,7 @@ import pytest
 from ldaptor.protocols import pureldap
 
 from directory.callers.caller import Caller, CallerClass
+from directory.errors import Unavailable
 from directory.settings import Settings
 from ldap_server import messages
 from ldap_server.answers import Answer, Course
@@ -141,13 +142,20 @@ class Clock:
         return self.now
 
 
+class NotBuilt:
+    """An index that is not there yet."""
+
+    def read(self) -> Any:
+        raise Unavailable("the index is not built yet")
+
+
 class House:
     """A service without a network."""
 
     def __init__(self, **settings: Any) -> None:
         self.reactor = Reactor()
         self.settings = Settings(**settings)
-        self.service = Service(settings=self.settings, index=None, reactor=self.reactor)  # type: ignore[arg-type]
+        self.service = Service(settings=self.settings, index=NotBuilt(), reactor=self.reactor)  # type: ignore[arg-type]
         self.service.turns = Turns(self.reactor, Clock())
         self.searcher = self.service.searcher = Patient(self.service.searcher.walks)
 
