@@ -12,7 +12,7 @@ from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
 import directory
-from api import autocomplete, coverage, evidence, health, metrics, problems, records, resolve, search
+from api import autocomplete, coverage, evidence, exports, health, metrics, problems, records, resolve, search
 from api.access import Access, visited
 from api.fhir import addressing
 from api.fhir import app as fhir
@@ -60,6 +60,7 @@ def create_app(settings: Settings, index: Index, trace: Trace | None = None) -> 
         evidence.router(index, past),
         coverage.router(index),
         resolve.router(index),
+        exports.router(settings, index),
         health.router(settings, index),
         metrics.router(settings),
         pages.router(settings, index, app),

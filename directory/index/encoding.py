@@ -55,3 +55,29 @@ def rdn_value(value: str) -> str:
     if escaped.endswith(" ") and not escaped.endswith("\\ "):
         escaped = escaped[:-1] + "\\ "
     return escaped
+
+
+def attributes_of(encoded: bytes) -> list[tuple[bytes, list[bytes]]]:
+    """The types and values of partial attributes that stand one after the other: what `partial_attribute` has made."""
+    found, at = [], 0
+    while at < len(encoded):
+        start, end = _content(encoded, at)
+        name_at, name_end = _content(encoded, start)
+        value_at, _ = _content(encoded, name_end)
+        values = []
+        while value_at < end:
+            first, value_at = _content(encoded, value_at)
+            values.append(encoded[first:value_at])
+        found.append((encoded[name_at:name_end], values))
+        at = end
+    return found
+
+
+def _content(encoded: bytes, at: int) -> tuple[int, int]:
+    """Where the content of the element at a place begins and ends."""
+    size, start = encoded[at + 1], at + 2
+    if size & 0x80:
+        octets_of_size = size & 0x7F
+        size = int.from_bytes(encoded[start : start + octets_of_size], "big")
+        start += octets_of_size
+    return start, start + size

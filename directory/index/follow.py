@@ -80,6 +80,7 @@ class Follower:
             drawn = Veil(source.state.epoch, tuple(source.withdrawals()))
         if drawn.records or veil.stamp(self.path) is not None:
             veil.write(self.path, drawn)
+            store.remove_exports(self.path)
 
     def step(self) -> bool:
         """Apply what has changed since the index's revision; True when something had.
@@ -189,6 +190,7 @@ class Follower:
                 accounts.write(txn, environment.databases[accounts.DATABASE], source.accounts())
             store.write_state(txn, environment, changes.state)
             store.write_left(txn, environment, source.left())
+        store.remove_exports(self.path)
         log.info("followed %s", pairs(revision=changes.state.revision, documents=len(changes.keys)))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -39,9 +39,13 @@ class Found:
     def __len__(self) -> int:
         return len(self._ids)
 
+    def __iter__(self) -> Iterator[int]:
+        """All documents in static order."""
+        return order.ordered(self._snapshot, self._ids)
+
     def stretch(self, offset: int, limit: int) -> list[int]:
         """The documents from a place on, in static order."""
-        return list(islice(order.ordered(self._snapshot, self._ids), offset, offset + limit))
+        return list(islice(self, offset, offset + limit))
 
     def kinds(self) -> list[Count]:
         """How many documents there are of each kind."""

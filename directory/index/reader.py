@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
+from zlib import crc32
 
 import lmdb
 import orjson
@@ -166,6 +167,14 @@ class Snapshot:
             ids -= self._hidden  # all that is found is of some kind: what is hidden is of none
         self._decoded.put(database, key, len(value), ids)
         return ids
+
+    @property
+    def shown(self) -> str:
+        """What is shown, in a word that is another one for every revision and every veil."""
+        state = self.state
+        return f"{state.epoch[:8]}-{state.revision}" + (
+            f"-{crc32(self._hidden.serialize()):08x}" if self._hidden else ""
+        )
 
     def holds(self, database: str) -> bool:
         """Whether the index has a database at all (`accounts` came later than the others)."""

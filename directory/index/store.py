@@ -22,6 +22,7 @@ from directory.model import Kind, RegisterState
 from directory.text import FOLD_VERSION
 
 CURRENT: Final = "current"
+EXPORTS: Final = "exports"
 VERSIONS: Final = f"{LAYOUT_VERSION}.{FOLD_VERSION}".encode()
 _READERS: Final = 512
 
@@ -118,6 +119,7 @@ def swap_in(path: Path, build: Path) -> None:
     link.symlink_to(build.name)
     link.replace(path / CURRENT)
     remove_leftovers(path)
+    remove_exports(path)
 
 
 def remove_leftovers(path: Path) -> None:
@@ -126,6 +128,11 @@ def remove_leftovers(path: Path) -> None:
     for folder in path.glob("build-*"):
         if folder != served:
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def remove_exports(path: Path) -> None:
+    """Remove the files that whole answers are exported to: they are of a state that is shown no more."""
+    shutil.rmtree(path / EXPORTS, ignore_errors=True)
 
 
 def new_build(path: Path) -> Path:
