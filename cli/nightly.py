@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import signal
+import threading
 from typing import TYPE_CHECKING, Any, Final
 
 import typer
 
 from cli.output import print_json, say, table
 from cli.progress import bars
+from directory.settings import Settings
 
 if TYPE_CHECKING:
     from importers.nightly.night import Night
@@ -26,6 +29,11 @@ def nightly(
     only: list[str] = typer.Option([], "--only", help="rpps, mailboxes or trusted-domains; may be given again."),
     dry_run: bool = typer.Option(False, "--dry-run", help="Fetch, say what would change, and change nothing."),
     json: bool = typer.Option(False, "--json", help="For machines."),
+    at: str | None = typer.Option(
+        None,
+        "--at",
+        help="Stay, and run at these hours: crontab's five fields, Paris time (for a container of its own).",
+    ),
 ) -> None:
     """Fetch and import what is new. It goes on where an earlier run was cut short; what it needs to be told is in
     ANNUAIRE_*_SOURCE (docs/operations.md). Exit code 0: done; 1: something failed; 3: something is held."""
@@ -34,6 +42,9 @@ def nightly(
     from importers.nightly.notices import tell
 
     sources = sources_of(context.obj, only)
+    if at is not None:
+        _stay(context.obj.model_copy(update={"nightly_at": at}))
+        return
     os.nice(_BACKGROUND)
     with open_database(context.obj) as database, bars() as progress:
         night = run_night(database, context.obj, sources, progress, dry_run=dry_run)
@@ -44,6 +55,16 @@ def nightly(
     else:
         _describe(night)
     raise typer.Exit(_EXIT[night.status])
+
+
+def _stay(settings: Settings) -> None:
+    """Run at the hours until SIGTERM or SIGINT."""
+    from cli.schedule import keep_schedule
+
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    keep_schedule(settings, stop)
 
 
 def _describe(night: Night) -> None:
