@@ -68,12 +68,13 @@ def test_every_python_file_named_in_a_page_exists(page: Path) -> None:
 def test_compose_hands_the_node_only_settings_that_exist() -> None:
     compose = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
     known = {"ANNUAIRE_" + name.upper() for name in Settings.model_fields}
-    for service in ("migrate", "node"):
+    for service in ("migrate", "node", "nightly"):
         assert set(compose["services"][service]["environment"]) <= known
 
 
 def test_compose_starts_the_node_after_the_schema_is_current() -> None:
     services = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
-    assert services["node"]["depends_on"] == {"migrate": {"condition": "service_completed_successfully"}}
+    for service in ("node", "nightly"):
+        assert services[service]["depends_on"] == {"migrate": {"condition": "service_completed_successfully"}}
     assert services["migrate"]["depends_on"] == {"db": {"condition": "service_healthy"}}
     assert services["migrate"]["restart"] == "no"
