@@ -1,7 +1,5 @@
 """What the register remembers: the history of a record, and a record as it was, for whom that is entitled to it."""
 
-from __future__ import annotations
-
 import datetime as dt
 from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Any, Final
@@ -34,18 +32,10 @@ AsOf = Annotated[
         examples=["2026-01-15"],
     ),
 ]
-Identifier = Annotated[
-    str,
-    Path(
-        max_length=300,
-        description="An RPPS or national identifier, a structure's key, FINESS or SIRET, or an address.",
-        examples=["10990001017"],
-    ),
-]
 _PLACES: Final = {
-    "practitioners": Kind.PRACTITIONER,
-    "organizations": Kind.ORGANIZATION,
-    "mailboxes": Kind.MAILBOX,
+    "practitioners": (Kind.PRACTITIONER, "a professional", "10990001017"),
+    "organizations": (Kind.ORGANIZATION, "a structure", "F699900015"),
+    "mailboxes": (Kind.MAILBOX, "a mailbox", "maelle.darvillers-quesnoy@medecin.mssante.fr"),
 }
 
 
@@ -56,7 +46,7 @@ class Past:
         self._settings = settings
 
     @cached_property
-    def evidence(self) -> Evidence:
+    def evidence(self) -> "Evidence":
         from directory.registry.evidence import Evidence
 
         return Evidence(self._settings)
@@ -64,20 +54,23 @@ class Past:
 
 def router(index: Index, past: Past) -> APIRouter:
     routes = APIRouter(tags=["history"])
-    for place, kind in _PLACES.items():
-        _add(routes, place, kind, index, past)
+    for place, (kind, called, example) in _PLACES.items():
+        _add(routes, place, kind, called, example, index, past)
     return routes
 
 
-def _add(routes: APIRouter, place: str, kind: Kind, index: Index, past: Past) -> None:
+def _add(routes: APIRouter, place: str, kind: Kind, called: str, example: str, index: Index, past: Past) -> None:
+    # Annotations are not postponed in this module: the example is the place's own.
+    identifier_of = Annotated[str, Path(max_length=300, examples=[example])]
+
     @routes.get(
         f"/v1/{place}/{{identifier}}/history",
-        summary=f"Every remembered version of a {kind}, with the runs and files that opened and closed it",
+        summary=f"Every remembered version of {called}, with the runs and files that opened and closed it",
         description="Answers whether an address was published for somebody on some day, and from which file. Needs the "
         "scope `history` in profile `public`; 503 while the database cannot be reached.",
         name=f"{kind}_history",
     )
-    async def history(request: Request, asking: Asking, identifier: Identifier) -> Response:
+    async def history(request: Request, asking: Asking, identifier: identifier_of) -> Response:
         known_only(request)
         asking.needs(Scope.HISTORY)
         asking.asks_by_name()
@@ -125,11 +118,11 @@ def _instant(text: str) -> dt.datetime:
         raise InvalidInput(message, fr=f"as_of : {shown!r} n'est ni un jour (2026-01-15) ni un instant") from error
 
 
-def _version(version: Version) -> dict[str, Any]:
+def _version(version: "Version") -> dict[str, Any]:
     return {"opened": _run(version.opened), "closed": _run(version.closed), "rows": version.rows}
 
 
-def _run(run: Run | None) -> dict[str, Any] | None:
+def _run(run: "Run | None") -> dict[str, Any] | None:
     """A run without the paths of this server."""
     if run is None:
         return None
