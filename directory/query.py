@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from directory.errors import QueryTooComplex
 from directory.model import Kind
@@ -160,8 +161,7 @@ ORDERED: frozenset[Field] = frozenset({Field.CREATED, Field.MODIFIED})
 """The fields with an ordering matching rule (generalizedTimeOrderingMatch); RFC 4519 gives none to names."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Query:
+class Query(NamedTuple):
     """A question in the algebra: which documents of `kinds` satisfy `predicate`, the best `limit` first.
 
     `deadline_s` is the time the evaluation may take; past it TimeLimitExceeded is raised.

@@ -264,7 +264,9 @@ def tlv(tag: int, content: bytes) -> bytes:
     return bytes((tag,)) + length(len(content)) + content
 
 
+@functools.lru_cache(maxsize=1024)
 def integer(value: int, tag: int = INTEGER) -> bytes:
+    """An integer; kept, as programs count their messages from one."""
     return tlv(tag, value.to_bytes(value.bit_length() // 8 + 1, "big", signed=True))
 
 
@@ -291,6 +293,7 @@ BARE_DONE: Final = {
 }
 
 
+@functools.lru_cache(maxsize=1024)
 def search_done(message_id: bytes, code: int) -> bytes:
     """A SearchResultDone that says success or sizeLimitExceeded and nothing else."""
     return tlv(SEQUENCE, message_id + BARE_DONE[code])

@@ -93,7 +93,7 @@ class Choice:
         # When all fit, all have to be checked: what is not there need not be ranked.
         if len(candidates.ids) <= self._query.offset + self._query.limit:
             found = yield from self._checked(candidates, iter(candidates.ids))
-            self._settle(BitMap(found))
+            self._settle(BitMap(found)) if len(found) > 1 else self._take(found)
         else:
             pending = ranking.ordered(self._snapshot, self._query.predicate, candidates.ids)
             self._take((yield from self._checked(candidates, pending)))
@@ -155,7 +155,7 @@ class Matching:
     def of(self, some: list[int]) -> list[int]:
         """Those of some candidates that match: the values of the unsure ones are read together."""
         sure, needle, check, last = self._sure, self._needle, self._check, self._last_part
-        unsure = [number for number in some if number not in sure]
+        unsure = [number for number in some if number not in sure] if sure else some
         if not unsure:
             return some
         wrong = set()

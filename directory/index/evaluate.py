@@ -99,7 +99,7 @@ class Evaluation:
         else:
             found = yield from self._holding(predicate, wanted=True)
             self.unproven = predicate
-        if found.ids is self._everything:
+        if found.ids is self._everything or found.ids.issubset(self._everything):
             return found
         ids = found.ids & self._everything
         return Candidates(ids, ids if found.exact else found.sure)
@@ -135,7 +135,6 @@ class Evaluation:
     def _holding(self, predicate: Predicate, *, wanted: bool) -> Steps:
         """Candidates for a predicate being true, or being false: what is undefined is neither, and a negation asks its
         part for the other outcome. They may lie outside of the kinds asked for."""
-        asserted: Candidates | None
         match predicate:
             case Not(part):
                 return (yield from self._holding(part, wanted=not wanted))
@@ -144,11 +143,14 @@ class Evaluation:
             case Or(parts):
                 return (yield from (self._any if wanted else self._all)(parts, wanted=wanted))
             case Near():
-                asserted = yield from self._near_by(predicate)
+                return self._outcome((yield from self._near_by(predicate)), wanted)
             case Resolves():
-                asserted = yield from self._resolves(predicate)
+                return self._outcome((yield from self._resolves(predicate)), wanted)
             case _:
-                asserted = _ASSERTIONS[type(predicate)](self, predicate)
+                return self._outcome(_ASSERTIONS[type(predicate)](self, predicate), wanted)
+
+    def _outcome(self, asserted: Candidates | None, wanted: bool) -> Candidates:
+        """Candidates for an assertion, undefined or not, being true or being false."""
         if asserted is None:
             return _UNDEFINED
         if wanted:
@@ -164,15 +166,21 @@ class Evaluation:
     def _narrowed(
         self, parts: Iterable[Predicate], *, wanted: bool
     ) -> Generator[None, None, tuple[Candidates, list[Predicate]]]:
-        """Candidates for every part: the cheap parts first, and none is looked up once few documents are left; and the
-        parts that not all of them are known to satisfy."""
+        """Candidates for every part: the cheap parts first, and once few documents are left only those that narrow them
+        down for one read; and the parts that not all of them are known to satisfy."""
         ids = sure = self._everything
         unproven: list[Predicate] = []
         in_turn = sorted(parts, key=_cost)
         for place, part in enumerate(in_turn):
-            if len(ids) <= _FEW:
+            if not ids:
                 return Candidates(ids, NOBODY), unproven + in_turn[place:]
-            found = yield from self._holding(part, wanted=wanted)
+            if len(ids) <= _FEW and not _narrows_for_one_read(part):
+                unproven.append(part)
+                sure = NOBODY
+                continue
+            told = _ASSERTIONS.get(type(part))
+            # What is told at once, as nearly all is, is not worth steps of its own.
+            found = self._outcome(told(self, part), wanted) if told else (yield from self._holding(part, wanted=wanted))
             exact = found.exact and sure is ids
             if not found.exact:
                 unproven.append(part)
@@ -185,7 +193,10 @@ class Evaluation:
         """Candidates for some part."""
         found = []
         for part in parts:
-            found.append((yield from self._holding(part, wanted=wanted)))
+            told = _ASSERTIONS.get(type(part))
+            found.append(
+                self._outcome(told(self, part), wanted) if told else (yield from self._holding(part, wanted=wanted))
+            )
             yield
         ids = self._some(one.ids for one in found)
         exact = all(one.exact for one in found)
@@ -402,13 +413,29 @@ def _only_piece(field: Field, initial: str, middle: tuple[str, ...], final: str)
     return layout.gram_key(field, middle[0]) if len(middle) == 1 and len(middle[0]) <= LONGEST_GRAM else None
 
 
+_ONE_READ: Final = 1
+_SCAN: Final = 6
+
+
+def _narrows_for_one_read(part: Predicate) -> bool:
+    """Whether a part is worth a look-up for a few documents: not one that nearly all documents satisfy."""
+    broad = isinstance(part, Has) or (isinstance(part, Is) and part.field is Field.OBJECT_CLASS)
+    return not broad and _cost(part) <= _ONE_READ
+
+
 def _cost(predicate: Predicate) -> int:
     """Rough cost, for the order of evaluation: reads, then intersections, then scans."""
     match predicate:
-        case Is() | Has() | Anything() | Undefined():
-            return 1
-        case Like(field=field, initial=initial):
-            return (2 if initial else 4) if field in GRAM_FIELDS else 6
+        case Is(field=field):
+            return _SCAN if field in ORDERED else _ONE_READ
+        case Like(field=field, initial=initial, middle=middle, final=final):
+            if field not in GRAM_FIELDS:
+                return _SCAN
+            if not initial:
+                return 4
+            return 2 if middle or final or len(initial) > LONGEST_ANCHORED else _ONE_READ
+        case Has() | Anything() | Undefined():
+            return _ONE_READ
         case Starts():
             return 4
         case And(parts) | Or(parts):

@@ -27,10 +27,11 @@ balance lies where the square of their number is this many times the number of a
 
 def ordered(snapshot: Snapshot, ids: BitMap) -> Iterator[int]:
     """Some documents in static order, as lazily as may be."""
-    late = ids & _late(snapshot)
-    if not late:
+    late = _late(snapshot)
+    if not ids.intersect(late):
         return iter(ids)
-    return _merged(ids - late, late, Lateness.of(snapshot))
+    found = ids & late
+    return _merged(ids - found, found, Lateness.of(snapshot))
 
 
 def first(snapshot: Snapshot, ids: BitMap, limit: int) -> list[int]:

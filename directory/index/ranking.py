@@ -59,7 +59,7 @@ class Standing(NamedTuple):
 def best(snapshot: Snapshot, predicate: Predicate, matches: BitMap, limit: int) -> list[int]:
     """The first `limit` of the matches, in the order described above."""
     if len(matches) == 1:
-        return list(matches)[:limit]  # nothing to put in order
+        return [matches.min()][:limit]  # nothing to put in order
     return list(islice(ordered(snapshot, predicate, matches), limit))
 
 
@@ -80,9 +80,9 @@ def standings(snapshot: Snapshot, predicate: Predicate, matches: BitMap) -> Iter
     for why, word, ids in _better(left, asked_for(predicate)):
         if ids:
             yield Standing(why, word, ids)
-            left.take(ids)
-            if not left.ids:
+            if len(ids) == len(left.ids):
                 return
+            left.take(ids)
     if left.ids:
         yield Standing(_REST, "", left.ids)
 
@@ -177,7 +177,8 @@ class _Left:
         self._read: dict[tuple[str, bytes], BitMap] = {}
         self._longer: dict[str, BitMap] = {}
         self.ids = matches
-        self.people = matches & _people(snapshot)
+        people = _people(snapshot)
+        self.people = matches if matches.issubset(people) else matches & people
 
     def take(self, ids: BitMap) -> None:
         self.ids = self.ids - ids

@@ -304,6 +304,7 @@ class Index:
         self._map_bytes = map_bytes
         self._lock = threading.Lock()
         self._build: Path | None = None
+        self._name = ""  # of the build
         self._environment: Environment | None = None
         self._memory: dict[str, Any] = {}
         self._looked_at = 0.0
@@ -348,7 +349,7 @@ class Index:
                 self._look()
             assert self._environment is not None
             assert self._build is not None
-            return self._environment, self._build.name, self._memory, self._veil
+            return self._environment, self._name, self._memory, self._veil
 
     def _look_at_veil(self) -> None:
         stamp = veil.stamp(self._path)
@@ -380,3 +381,4 @@ class Index:
             )
         # The old environment stays open for answers under way; it is released with its last reference.
         self._environment, self._build, self._memory = environment, build, {}
+        self._name = build.name
