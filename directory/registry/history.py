@@ -155,13 +155,7 @@ def record_on(database: Database, kind: Kind, key: str, at: dt.datetime) -> Reco
         if rows is None or _hidden(withdrawn, kind, key):
             raise _unknown(key)
         past.restore(_RELATED[kind](past, key, rows))
-        assembler = Assembler(connection)
-        readers: dict[Kind, Any] = {
-            Kind.PRACTITIONER: assembler.practitioners,
-            Kind.ORGANIZATION: assembler.organizations,
-            Kind.MAILBOX: assembler.mailboxes,
-        }
-        found: Record | None = next(readers[kind](Selection(keys=(key,))), None)
+        found = next(Assembler(connection).read(kind, Selection(keys=(key,))), None)
         transaction.rollback()
     shown = withdrawn.shown(found) if found is not None else None
     if shown is None:

@@ -19,10 +19,12 @@ from directory.model import (
     Exercise,
     Expertise,
     Holder,
+    Kind,
     Mailbox,
     MailboxSummary,
     Organization,
     Practitioner,
+    Record,
 )
 
 _BATCH: Final = 5000  # rows fetched at a time
@@ -92,6 +94,16 @@ class Assembler:
         self._departments = codes("departments")
         self._organizations: dict[str, Organization] = {}
         self._cursors = itertools.count()
+
+    def read(self, kind: Kind, selection: Selection) -> Iterator[Record]:
+        """Records of a kind, in the order of their keys."""
+        match kind:
+            case Kind.PRACTITIONER:
+                return self.practitioners(selection)
+            case Kind.ORGANIZATION:
+                return self.organizations(selection)
+            case Kind.MAILBOX:
+                return self.mailboxes(selection)
 
     # -- practitioners -------------------------------------------------------------------------------------------
 

@@ -11,13 +11,13 @@ import datetime as dt
 import select as io
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import psycopg2.extensions
 from sqlalchemy import Connection, text
 
 from directory.accounts import AccountList
-from directory.model import RESET, Changes, Kind, Mailbox, Organization, Practitioner, Record, RegisterState
+from directory.model import RESET, Changes, Kind, Record, RegisterState
 from directory.registry.accounts import read_accounts
 from directory.registry.changes import left
 from directory.registry.database import connect, translated
@@ -124,12 +124,7 @@ class Source:
         return self._read(kind, Selection(keys=tuple(keys)))
 
     def _read(self, kind: Kind, selection: Selection) -> Iterator[Record]:
-        readers: dict[Kind, Any] = {
-            Kind.PRACTITIONER: self._assembler.practitioners,
-            Kind.ORGANIZATION: self._assembler.organizations,
-            Kind.MAILBOX: self._assembler.mailboxes,
-        }
-        records: Iterator[Practitioner | Organization | Mailbox] = readers[kind](selection)
+        records = self._assembler.read(kind, selection)
         withdrawn = self._withdrawn
         return (shown for record in records if (shown := withdrawn.shown(record))) if withdrawn else records
 
