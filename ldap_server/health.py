@@ -1,20 +1,27 @@
-"""Whether an LDAP server answers, found out as a client does: bind, root DSE, one search."""
+"""Whether an LDAP server answers, found out as a client of another make does: bind, root DSE, one search.
+
+Requests are written and answers read by ldaptor, not by the server's own encoding: a fault that both sides of it shared
+would not be seen.
+"""
 
 from __future__ import annotations
 
 import socket
 import time
-from typing import Final, NamedTuple
+from collections.abc import Iterator
+from typing import Any, Final, NamedTuple
 
-from directory.index.encoding import octets
-from ldap_server import messages
-from ldap_server.ber import BOOLEAN, ENUMERATED, SEQUENCE, Framer, Malformed, Reader
+from ldaptor.protocols import pureber, pureldap
+from ldaptor.protocols.ldap.ldaperrors import LDAPAdminLimitExceeded, Success
 
-_BIND: Final = bytes.fromhex("300c020101600702010304008000")
-_DSE: Final = 2
-_SEARCH: Final = 3
 _MOST: Final = 1 << 20  # bytes of an answer
-_WELL: Final = (messages.SUCCESS, messages.ADMIN_LIMIT)  # a spent budget is an answer too
+_WELL: Final = (Success.resultCode, LDAPAdminLimitExceeded.resultCode)  # a spent budget is an answer too
+_WHOLE: Final = 2  # scope: the base and all below it
+_SEQUENCE: Final = b"\x30"
+_CONTENTS: Final = pureldap.LDAPBERDecoderContext(fallback=pureber.BERDecoderContext())
+_MESSAGES: Final = pureldap.LDAPBERDecoderContext_TopLevel(
+    inherit=pureldap.LDAPBERDecoderContext_LDAPMessage(fallback=_CONTENTS, inherit=_CONTENTS)
+)
 
 
 class Health(NamedTuple):
@@ -25,58 +32,60 @@ class Health(NamedTuple):
     seconds: float
 
 
+class _Unwell(Exception):
+    """Why an answer is not one."""
+
+
 def check(host: str, port: int, base: str, timeout_s: float) -> Health:
     """Ask for a bind, the root DSE, and an address below a base that nobody has."""
     began = time.monotonic()
+    detail = ""
     try:
         with socket.create_connection((host, port), timeout_s) as client:
             client.settimeout(timeout_s)
-            detail = _conversation(client, base)
-    except (OSError, Malformed) as error:
+            _converse(client, base)
+    except (OSError, _Unwell) as error:
         detail = str(error) or type(error).__name__
     return Health(not detail, detail or "answers", round(time.monotonic() - began, 3))
 
 
-def _conversation(client: socket.socket, base: str) -> str:
-    """What is wrong with it; nothing when it is as it should be."""
-    framer = Framer(_MOST)
-    client.sendall(_BIND)
+def _converse(client: socket.socket, base: str) -> None:
+    answers = _answers(client)
     steps = (
-        ("bind", messages.BIND_RESPONSE, b""),
-        ("root DSE", messages.SEARCH_DONE, _search(_DSE, "", 0, b"objectClass")),
-        ("search", messages.SEARCH_DONE, _search(_SEARCH, base, 2, b"mail", b"health@check.invalid")),
+        ("bind", pureldap.LDAPBindRequest()),
+        ("root DSE", _search("", pureldap.LDAPFilter_present("objectClass"), scope=0)),
+        ("search", _search(base, pureldap.LDAPFilter_equalityMatch(*map(_octets, ("mail", "health@check.invalid"))))),
     )
-    for step, response, request in steps:
-        if request:
-            client.sendall(request)
-        code = _result(client, framer, response)
+    for number, (step, request) in enumerate(steps, 1):
+        client.sendall(pureldap.LDAPMessage(request, id=number).toWire())
+        code = next((answer.resultCode for answer in answers if isinstance(answer, pureldap.LDAPResult)), None)
+        if code is None:
+            raise _Unwell(f"closed during the {step}")
         if code not in _WELL:
-            return f"the {step} ended with code {code}" if code is not None else f"closed during the {step}"
-    return ""
+            raise _Unwell(f"the {step} ended with code {code}")
 
 
-def _result(client: socket.socket, framer: Framer, response: int) -> int | None:
-    """The result code of the response that is waited for; None when the connection ends before it."""
+def _answers(client: socket.socket) -> Iterator[Any]:
+    """What the server sends, until it closes; a notice of disconnection is a result too."""
+    received = b""
     while chunk := client.recv(65536):
-        for message in framer.feed(chunk):
-            envelope = messages.open_envelope(message, 10)
-            if envelope.operation in (response, messages.EXTENDED_RESPONSE):  # the latter: a notice of disconnection
-                return Reader(envelope.data, envelope.start, envelope.end).integer(ENUMERATED)
-    return None
+        received += chunk
+        if received[:1] != _SEQUENCE or len(received) > _MOST:
+            raise _Unwell("not an LDAP message")
+        while received:
+            try:
+                message, length = pureber.berDecodeObject(_MESSAGES, received)
+            except pureber.BERExceptionInsufficientData:
+                break
+            except Exception as error:  # what ldaptor raises for bytes that are no message is of many kinds
+                raise _Unwell("not an LDAP message") from error
+            received = received[length:]
+            yield message.value
 
 
-def _search(message_id: int, base: str, scope: int, attribute: bytes, value: bytes | None = None) -> bytes:
-    """A search for an attribute's presence, or for a value of it, that asks for no attributes."""
-    integer, tlv = messages.integer, messages.tlv
-    filter_ = tlv(0x87, attribute) if value is None else tlv(0xA3, octets(attribute) + octets(value))
-    body = (
-        octets(base.encode())
-        + integer(scope, ENUMERATED)
-        + integer(0, ENUMERATED)
-        + integer(1)
-        + integer(5)
-        + tlv(BOOLEAN, b"\0")
-        + filter_
-        + tlv(SEQUENCE, octets(b"1.1"))
-    )
-    return tlv(SEQUENCE, integer(message_id) + tlv(messages.SEARCH_REQUEST, body))
+def _search(base: str, wanted: Any, scope: int = _WHOLE) -> Any:
+    return pureldap.LDAPSearchRequest(baseObject=base, scope=scope, timeLimit=5, filter=wanted, attributes=["1.1"])
+
+
+def _octets(text: str) -> Any:
+    return pureber.BEROctetString(text)

@@ -5,22 +5,28 @@ from __future__ import annotations
 import contextlib
 import random
 import socket
+import ssl
 import struct
 from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Final
 
 from bench.ldap.encoding import tlv
 from tests.fuzz.corpus import CORPUS, REQUESTS
 from tests.fuzz.mutation import mutated
+from tests.fuzz.ways import PROXY, Ways
 from tests.ldap_server.conftest import Server
 from tests.ldap_server.replies import Reply, Undecodable, read
 
 _PROBE_ID: Final = 0x7FFF_FF01
 _PATIENCE_S: Final = 10.0
+_AT_ONCE_S: Final = 0.02  # where no answer need come
 _HELD: Final = 60  # connections left as they are, for the server to end
 _NOTICE: Final = "1.3.6.1.4.1.1466.20036"
+_START_TLS: Final = b"\x8a\x161.3.6.1.4.1.1466.20037"  # responseName, the end of an answer to StartTLS
+_TLS_RECORDS: Final = (b"", b"\x14", b"\x15", b"\x16", b"\x17")  # what may come first of the server's bytes, if any do
 _RESET: Final = struct.pack("ii", 1, 0)  # closing sends RST
 
 
@@ -47,11 +53,11 @@ class Tally:
 
 
 class Attack:
-    """A run of cases against a server, the same for the same seed."""
+    """A run of cases against a server whose certificate is an authority's, the same for the same seed."""
 
-    def __init__(self, server: Server, seed: int) -> None:
-        self._server = server
+    def __init__(self, server: Server, authority: Path, seed: int) -> None:
         self._dice = random.Random(seed)
+        self._ways = Ways(server, authority, self._dice, _PATIENCE_S)
         self._pieces = list(CORPUS.values())
         self._held: deque[socket.socket] = deque()
         self.tally = Tally()
@@ -69,7 +75,7 @@ class Attack:
         with_kind: Callable[[Attack], None] = _KINDS[kind][1]
         try:
             with_kind(self)
-        except (ConnectionError, BrokenPipeError):
+        except (ConnectionError, ssl.SSLEOFError, ssl.SSLZeroReturnError):
             return  # the server may end a connection whenever it has been lied to
         except TimeoutError as error:
             raise Fault(f"no answer within {_PATIENCE_S} s ({kind})") from error
@@ -99,23 +105,43 @@ class Attack:
 
     def half_open(self) -> None:
         message = self._message(0.5)
-        connection = self._connected()
+        connection = self._ways.any()
         connection.sendall(message[: self._dice.randrange(len(message) + 1)])
         self._hold(connection)
 
     def unread(self) -> None:
         """Many requests, and nobody who reads the answers."""
-        connection = self._connected()
+        connection = self._ways.any()
         connection.settimeout(0.05)
         with contextlib.suppress(TimeoutError):  # the server stops reading, as it should
             connection.sendall(b"".join(self._message(0.1) for _ in range(200)))
         self._hold(connection)
 
     def reset(self) -> None:
-        connection = self._connected()
+        connection = self._ways.any()
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
         connection.sendall(self._message(0.5))
         connection.close()
+
+    def hello(self) -> None:
+        """What is nearly a ClientHello."""
+        connection = self._ways.awaiting_hello()
+        connection.settimeout(_AT_ONCE_S)
+        self.last = mutated(self._ways.hello(), self._pieces, self._dice)
+        connection.sendall(self.last)
+        with contextlib.suppress(TimeoutError):
+            if (answer := connection.recv(65536))[:1] not in _TLS_RECORDS:
+                raise Fault(f"what is no TLS record answers a ClientHello: {answer.hex()}")
+        self._hold(connection)
+
+    def header(self) -> None:
+        """What is nearly a header of the PROXY protocol, from whom the server trusts to send one."""
+        connection = self._ways.plain(PROXY)
+        connection.settimeout(_AT_ONCE_S)
+        self.last = mutated(self._ways.header(), self._pieces, self._dice)
+        connection.sendall(self.last + probe())
+        self._listen(connection)
+        self._hold(connection)
 
     # -- how they are carried out ------------------------------------------------------------------------------------
 
@@ -125,12 +151,6 @@ class Attack:
         piece = self._dice.choice(self._pieces)
         return mutated(piece, self._pieces, self._dice) if self._dice.random() < share else piece
 
-    def _connected(self) -> socket.socket:
-        connection = self._server.connect()
-        connection.settimeout(_PATIENCE_S)
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        return connection
-
     def _hold(self, connection: socket.socket) -> None:
         self._held.append(connection)
         if len(self._held) > _HELD:
@@ -139,11 +159,11 @@ class Attack:
     def _converse(self, pieces: list[bytes]) -> None:
         """Send, then ask something plain: it is answered, or the connection has ended."""
         stream = self.last = b"".join(pieces)
-        with self._connected() as connection:
+        with self._ways.any() as connection:
             for piece in (*pieces, probe()):
                 connection.sendall(piece)
             if ends_within_a_message(stream):
-                connection.settimeout(0.02)  # what follows is part of that message: there may be no answer
+                connection.settimeout(_AT_ONCE_S)  # what follows is part of that message: there may be no answer
             self._listen(connection)
 
     def _listen(self, connection: socket.socket) -> None:
@@ -155,10 +175,14 @@ class Attack:
                 if connection.gettimeout() == _PATIENCE_S:
                     raise
                 return
-            replies, rest = read(rest + data)
+            in_the_clear, others = _until_tls(rest + data)
+            replies, rest = read(in_the_clear)
+            rest += others
             self.tally.note(replies)
             if any((reply.message_id, reply.kind) == (_PROBE_ID, "searchResDone") for reply in replies):
                 return
+            if others and replies[-1].code == 0:
+                return  # what follows is TLS, to which nothing more of the case belongs
             if not data:
                 if rest:
                     raise Fault(f"closed within a reply: {rest.hex()}")
@@ -171,7 +195,9 @@ _KINDS: Final[dict[str, tuple[int, Callable[[Attack], None]]]] = {
     "dribbled": (10, Attack.dribbled),
     "half-open": (10, Attack.half_open),
     "unread": (1, Attack.unread),
-    "reset": (14, Attack.reset),
+    "reset": (10, Attack.reset),
+    "hello": (2, Attack.hello),
+    "header": (2, Attack.header),
 }
 
 
@@ -197,3 +223,10 @@ def ends_within_a_message(stream: bytes) -> bool:
             return True
         stream = stream[size:]
     return stream == b"\x30"
+
+
+def _until_tls(data: bytes) -> tuple[bytes, bytes]:
+    """What a server sent up to the end of an answer to StartTLS, and what it sent after that."""
+    at = data.find(_START_TLS)
+    end = len(data) if at < 0 else at + len(_START_TLS)
+    return data[:end], data[end:]

@@ -19,7 +19,9 @@ import psutil
 from bench.ldap.client import Client
 from directory.index.build import build_index
 from tests.fuzz.attack import Attack, Fault
+from tests.fuzz.ways import PROXY
 from tests.index.register_of_records import RegisterOfRecords
+from tests.ldap_server.authority import Authority
 from tests.ldap_server.conftest import Server, serving
 from tests.ldap_server.people import HOLDERS, PEOPLE
 
@@ -74,21 +76,37 @@ class Watch:
         return self.most_mib - self.warm_mib
 
 
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A server, the file that it logs to, and the authority of its certificate."""
+
+    server: Server
+    log: Path
+    authority: Path
+
+
 @contextlib.contextmanager
-def target() -> Iterator[tuple[Server, Path]]:
-    """A server of its own on the invented people, and the file that it logs to."""
+def target() -> Iterator[Target]:
+    """A server of its own on the invented people, in the clear, with TLS, and behind a proxy."""
     with tempfile.TemporaryDirectory() as folder:
         data, log = Path(folder), Path(folder) / "log"
+        authority = Authority(data)
+        settings: dict[str, Any] = {
+            "LDAP_SIZE_LIMIT": "5",
+            "LDAP_PROXIES": PROXY,
+            "TLS_CERTIFICATE_FILE": str(authority.issue("localhost")),
+        }
         build_index(RegisterOfRecords.of([*PEOPLE, *HOLDERS]), data / "index", map_bytes=2**28, workers=1)
         with log.open("wb") as file:
-            yield from ((server, log) for server in serving(data, log=file, LDAP_SIZE_LIMIT="5"))
+            yield from (Target(server, log, authority.file) for server in serving(data, log=file, **settings))
 
 
-def run(server: Server, log: Path, *, seed: int, seconds: float, cases: int = sys.maxsize) -> dict[str, Any]:
+def run(target: Target, *, seed: int, seconds: float, cases: int = sys.maxsize) -> dict[str, Any]:
     """Attack until the time or the cases are used up; what was seen."""
-    attack = Attack(server, seed)
+    server = target.server
+    attack = Attack(server, target.authority, seed)
     began = time.monotonic()
-    watch = Watch(server, log, began + min(60.0, seconds / 5))
+    watch = Watch(server, target.log, began + min(60.0, seconds / 5))
     fault, done, looked_at = "", 0, 0.0
     try:
         with Client(server.host, server.port, timeout_s=10) as client:
@@ -130,8 +148,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, help="the same cases again; otherwise others on every run")
     options = parser.parse_args(arguments)
     seed = options.seed if options.seed is not None else time.time_ns() % 2**32
-    with target() as (server, log):
-        found = run(server, log, seed=seed, seconds=options.seconds)
+    with target() as attacked:
+        found = run(attacked, seed=seed, seconds=options.seconds)
     print(json.dumps(found, indent=1))
     return 0 if not found["fault"] and found["growth_mib"] <= GROWTH_MIB else 1
 

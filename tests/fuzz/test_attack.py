@@ -11,17 +11,17 @@ from tests.ldap_server.replies import Undecodable, read
 
 
 def test_a_server_under_attack_answers_others_logs_no_error_and_keeps_its_size() -> None:
-    with target() as (server, log):
-        found = run(server, log, seed=1, seconds=120, cases=1_500)
+    with target() as attacked:
+        found = run(attacked, seed=1, seconds=120, cases=1_500)
     assert found["fault"] == ""
     assert found["growth_mib"] <= GROWTH_MIB
     assert {"searchResEntry", "searchResDone", "bindResponse", "extendedResp"} <= set(found["replies"])
 
 
 def test_a_fault_of_the_server_is_seen_and_ends_the_attack() -> None:
-    with target() as (server, log):
-        log.write_text("2026-01-01 ERROR annuaire.ldap: internal error reference=x\n")
-        found = run(server, log, seed=1, seconds=120, cases=1_500)
+    with target() as attacked:
+        attacked.log.write_text("2026-01-01 ERROR annuaire.ldap: internal error reference=x\n")
+        found = run(attacked, seed=1, seconds=120, cases=1_500)
     assert "internal error" in found["fault"]
 
 
