@@ -197,6 +197,8 @@ class Connection(Protocol):
         try:
             complete = self._framer.feed(data, self._settings.ldap_pending - len(self._queue))
             for message in complete:
+                if self._closing_since is not None:
+                    return  # what follows an unbind is not for anybody
                 self._accept(messages.open_envelope(message, self._settings.ldap_controls))
             if self._framer.fault is not None:
                 raise self._framer.fault

@@ -95,6 +95,13 @@ def test_a_cancel_of_nothing_is_a_protocol_error(house: House, value: bytes) -> 
     assert codes(wire) == {50: 2}
 
 
+def test_what_follows_an_unbind_is_not_answered(house: House) -> None:
+    client, wire = house.client()
+    client.dataReceived(request(pureldap.LDAPUnbindRequest(), 6) + BIND + cancel(1) + search(2))
+    house.turn()
+    assert wire.sent == b""
+
+
 def test_an_unknown_critical_control_on_a_cancel_is_refused(house: House) -> None:
     client, wire = house.client()
     asked = pureldap.LDAPExtendedRequest(requestName=messages.CANCEL, requestValue=tlv(SEQUENCE, integer(1)))
