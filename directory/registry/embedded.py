@@ -136,7 +136,7 @@ class Embedded:
             pid, status = int(lines[0]), lines[7].strip()
         except (OSError, IndexError, ValueError):
             return False
-        return status == "ready" and _is_postgres(pid)
+        return status == "ready" and _serves(pid, self._data)
 
     def _start(self) -> None:
         if self._running():
@@ -165,10 +165,11 @@ class Embedded:
                   "--options", f"-k {self._sockets}", "start")  # fmt: skip
 
     def _remove_recycled_pid(self) -> bool:
-        """Remove the pid file of a server that died when another program has its number by now."""
+        """Remove the pid file of a server that is not this folder's: another program has its number by now, or the
+        folder is a copy of one that is being served."""
         pid_file = self._data / "postmaster.pid"
         with contextlib.suppress(OSError, ValueError, IndexError):
-            if not _is_postgres(int(pid_file.read_text().splitlines()[0])):
+            if not _serves(int(pid_file.read_text().splitlines()[0]), self._data):
                 pid_file.unlink()
                 return True
         return False
@@ -237,6 +238,16 @@ def _binaries() -> Path:
     if spec is None or spec.origin is None:
         raise Unavailable("the embedded PostgreSQL is not installed; install it or set ANNUAIRE_DATABASE_URL")
     return max(Path(spec.origin).parent.glob("pginstall*/bin"), key=lambda path: len(path.parent.name))
+
+
+def _serves(pid: int, data: Path) -> bool:
+    """Whether a process is the PostgreSQL of this very folder; a copy of a folder names the original's."""
+    if not _is_postgres(pid):
+        return False
+    try:
+        return Path(f"/proc/{pid}/cwd").samefile(data)
+    except OSError:  # there is no /proc, or we may not look
+        return True
 
 
 def _is_postgres(pid: int) -> bool:

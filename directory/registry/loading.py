@@ -47,6 +47,8 @@ _PIECE_ROWS: Final = 100_000  # sent in one COPY
 _PIECE_BYTES: Final = 2**17
 _READ_BYTES: Final = 2**22
 _MANY: Final = 100_000  # records of one kind, all of them new
+_STALE_FROM: Final = 1000  # changes, besides the share of all records, from which on statistics are taken anew
+_STALE_SHARE: Final = 0.1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -313,9 +315,10 @@ class Merge:
         return feed.publish(self.connection, reset=self._reset)
 
     def analyze(self, plans: list[Plan]) -> None:
-        """Fresh statistics where much has changed, so that tonight's readers get good plans."""
+        """Fresh statistics where much has changed, so that tonight's readers get good plans; what ordinary nights add
+        up to is left to autovacuum, which goes by the same share."""
         for plan in plans:
-            if plan.changes.height + plan.removed.height > 1000:
+            if plan.changes.height + plan.removed.height > _STALE_FROM + _STALE_SHARE * plan.stored:
                 for filled in plan.source.tables:
                     self.connection.execute(text(f"ANALYZE {filled.table.name}"))
                 self.connection.execute(text("ANALYZE digest"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -90,6 +91,18 @@ def test_a_killed_server_is_started_again_with_its_data(tmp_path: Path) -> None:
         assert connection.execute(text("SELECT value FROM kept")).scalar() == 7
     engine.dispose()
     server.release()
+
+
+def test_a_copy_of_a_served_folder_is_a_server_of_its_own(tmp_path: Path) -> None:
+    original, copy = Embedded(tmp_path / "original"), Embedded(tmp_path / "copy")
+    original.acquire()
+    shutil.copytree(tmp_path / "original", tmp_path / "copy")
+    copy.acquire()
+    assert _answers(copy)
+    copy.release()
+    assert not _answers(copy)
+    assert _answers(original)
+    original.release()
 
 
 def test_no_port_is_opened_and_the_socket_folder_is_private(postgres: Embedded) -> None:
