@@ -41,7 +41,11 @@ class Asked:
 
     @property
     def filters(self) -> dict[str, str]:
-        return {name: value for name, value in self.parameters.items() if name != "q"}
+        return self.without("q")
+
+    def without(self, name: str) -> dict[str, str]:
+        """What is filled in elsewhere."""
+        return {other: value for other, value in self.parameters.items() if other != name}
 
     @property
     def anything(self) -> bool:

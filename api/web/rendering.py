@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 from api.problems import language
 from api.web.assets import ASSETS, packed
-from api.web.texts import TEXTS
+from api.web.texts import TEXTS, telephone
 from directory.errors import DirectoryError
 from directory.index.reader import Index
 from directory.model import RegisterState
@@ -39,6 +39,7 @@ _TEMPLATES: Final = jinja2.Environment(
     lstrip_blocks=True,
     auto_reload=False,
 )
+_TEMPLATES.filters["telephone"] = telephone
 _TEMPLATES.globals["asset"] = {name: asset.url for name, asset in ASSETS.items()}
 
 

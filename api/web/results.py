@@ -11,7 +11,9 @@ import orjson
 
 from api.access import Visit
 from api.search import find
+from api.web import choices
 from api.web.asked import Asked
+from directory.index.found import Found, these
 from directory.index.reader import Snapshot, StoredDocument
 from directory.model import Kind
 from directory.settings import Settings
@@ -51,6 +53,8 @@ class Results:
 
     results: tuple[Result, ...]
     complete: bool
+    every: Found
+    """All that there is, as far as it is counted: misspellings only where they are in the list."""
 
 
 def search(snapshot: Snapshot, settings: Settings, asking: Visit, asked: Asked, limit: int) -> Results:
@@ -68,9 +72,13 @@ def search(snapshot: Snapshot, settings: Settings, asking: Visit, asked: Asked, 
     meant = frozenset(words(asked.q))
     shown = list(distinct.values())[:limit]
     asking.sends([document.number for document in shown])
+    complete = page.complete and len(distinct) <= limit
     return Results(
-        results=tuple(result(document, meant) for document in shown), complete=page.complete and len(distinct) <= limit
-    )
+        results=tuple(result(document, meant) for document in shown),
+        complete=complete,
+        every=these(snapshot, (document.number for document in shown)) if complete
+        else choices.meant(snapshot, settings, asked),
+    )  # fmt: skip
 
 
 def _holder(snapshot: Snapshot, document: StoredDocument) -> StoredDocument:

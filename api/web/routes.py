@@ -9,16 +9,14 @@ from starlette.responses import Response
 
 from api.access import Asking, Visit
 from api.problems import language
-from api.web import assets, card_routes, coverage, figure_routes, guide
+from api.web import assets, card_routes, choices, coverage, figure_routes, guide
 from api.web.asked import Asked
 from api.web.rendering import READABLE, render, state_of
 from api.web.results import search
-from directory import nomenclature
 from directory.errors import InvalidInput, QueryTooComplex, Unavailable
-from directory.index.reader import Index, Snapshot
+from directory.index.reader import Index
 from directory.model import RegisterState
 from directory.settings import Settings
-from directory.text import fold
 
 _FIRST, _MOST = 20, 60  # results of a page, and of one that was asked for more
 _EXAMPLES: Final = ("martin kiné lyon", "cardiologue marseille", "infirmier 33000", "pharmacie nantes")
@@ -66,15 +64,16 @@ def router(settings: Settings, index: Index, app: FastAPI) -> APIRouter:
 def _search(request: Request, asking: Visit, settings: Settings, index: Index, template: str) -> Response:
     asked = Asked.of(request.query_params)
     limit = _MOST if request.query_params.get("more") else _FIRST
-    shown: dict[str, Any] = {"found": None, "refused": None, "whole": None, "counts": {}, "professions": ()}
+    shown: dict[str, Any] = {"found": None, "refused": None, "whole": None, "counts": {}, "offered": {}}
     state: RegisterState | None = None
     status = 200
     try:
         with index.read() as snapshot:
             state = snapshot.state
-            shown["professions"] = _professions(snapshot)
+            shown["offered"] = choices.of_everything(snapshot, settings)
             if asked.anything:
-                shown["found"] = search(snapshot, settings, asking, asked, limit)
+                shown["found"] = found = search(snapshot, settings, asking, asked, limit)
+                shown["offered"] = choices.choices(snapshot, settings, asked, found.every)
             else:
                 shown |= {"whole": coverage.whole(snapshot), "counts": snapshot.counts()}
     except (InvalidInput, QueryTooComplex, Unavailable) as error:
@@ -88,13 +87,8 @@ def _search(request: Request, asking: Visit, settings: Settings, index: Index, t
         status=status,
         listed=not asked.anything,
         asked=asked,
+        alone=template == "results.html",
         can_more=limit < _MOST,
         examples=_EXAMPLES,
-        departments=nomenclature.codes("departments"),
         **shown,
     )
-
-
-def _professions(snapshot: Snapshot) -> list[coverage.Share]:
-    """Those that anybody of the register has, by name."""
-    return sorted(coverage.by_profession(snapshot), key=lambda share: fold(share.label))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 import importlib.resources
+import math
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,6 +14,9 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 _PARIS: Final = ZoneInfo("Europe/Paris")  # the register is France's, and so are its nights
+_FRENCH_NUMBER: Final = re.compile(r"(0[1-9]|\+33[1-9])([0-9]{8})")
+_UNITS: Final = (("second", 1, 120), ("minute", 60, 120), ("hour", 3_600, 48), ("day", 86_400, math.inf))
+"""Each with its length in seconds, and how many of it are sooner said in the next."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +45,11 @@ class Texts:
         text = f"{percent:.1f}" if 0 < percent < 10 else f"{percent:.0f}"
         return self.say("percent", number=text.replace(".", self["decimal"]))
 
+    def span(self, seconds: float) -> str:
+        """A span of time, in the unit that says it in few digits."""
+        name, length = next(unit for unit in _UNITS if seconds < unit[2] * unit[1])[:2]
+        return self.count(f"span_{name}", round(seconds / length))
+
     def day(self, moment: dt.datetime | None) -> str:
         if moment is None:
             return self["undated"]
@@ -52,6 +62,15 @@ class Texts:
             return self["undated"]
         local = moment.astimezone(_PARIS)
         return self.say("time", date=self.day(moment), hour=f"{local.hour:02}", minute=f"{local.minute:02}")
+
+
+def telephone(number: str) -> str:
+    """A French number in pairs, as it is read aloud; another stays as it is written."""
+    parts = _FRENCH_NUMBER.fullmatch(number)
+    if parts is None:
+        return number
+    begin, rest = parts.groups()
+    return "\u00a0".join([begin.replace("+33", "+33\u00a0"), *(rest[at : at + 2] for at in range(0, 8, 2))])
 
 
 def _read(tongue: str) -> Texts:

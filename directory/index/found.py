@@ -82,6 +82,11 @@ def matching(snapshot: Snapshot, predicate: Predicate, kinds: tuple[Kind, ...], 
     return Found(snapshot, Evaluation(snapshot, deadline_s, kinds).of_kinds(predicate, kinds))
 
 
+def these(snapshot: Snapshot, numbers: Iterable[int]) -> Found:
+    """Documents that are known already."""
+    return Found(snapshot, BitMap(numbers))
+
+
 def meant(snapshot: Snapshot, query: TextQuery, known: Iterable[int] = ()) -> Found:
     """The documents with every word of a text, written so or beginning so, misspellings apart; those that are `known`
     to be found where there are none. A mailbox counts as its holder where holders are looked for."""

@@ -14,7 +14,7 @@ from starlette.testclient import TestClient
 from api.app import create_app
 from api.web import cards
 from api.web.assets import ASSETS
-from api.web.texts import TEXTS
+from api.web.texts import TEXTS, telephone
 from directory.errors import BudgetExceeded
 from directory.index.reader import Index
 from directory.settings import Settings
@@ -130,6 +130,59 @@ def test_filters_are_a_plain_form(client: TestClient, filters: dict[str, str], f
     assert f"/p/{not_found}" not in page
 
 
+def _choices(page: str, name: str) -> dict[str, str]:
+    """What a filter offers, by its value."""
+    select = re.search(rf'(?:name|data-choices)="{name}">(.*?)</(?:select|template)>', page, re.DOTALL)
+    assert select is not None
+    return dict(re.findall(r'<option value="([^"]+)"[^>]*>([^<]*)</option>', select[1]))
+
+
+@pytest.mark.parametrize("path", ["/", "/results"])
+def test_each_choice_of_a_filter_tells_how_many_it_would_leave(client: TestClient, path: str) -> None:
+    page = client.get(path, params={"q": "martin"}).text
+    assert _choices(page, "profession") == {"70": "Masseur-Kinésithérapeute (2)"}
+    assert _choices(page, "department") == {"69": "69 Rhône (1)"}
+    assert _choices(page, "mailbox") == {"yes": "Avec une boîte aux lettres (1)", "no": "Sans boîte aux lettres (1)"}
+
+
+def test_a_filter_that_is_on_still_offers_the_others(client: TestClient) -> None:
+    page = client.get("/", params={"city": "lyon", "profession": "70", "mailbox": "yes"}).text
+    assert _choices(page, "profession") == {"10": "Médecin (1)", "70": "Masseur-Kinésithérapeute"}
+    assert '<option value="70" selected>' in page
+
+
+def test_a_filter_counts_a_person_once_whatever_their_mailboxes(client: TestClient) -> None:
+    assert _choices(client.get("/").text, "profession")["10"] == "Médecin (1)"
+    assert _choices(client.get("/").text, "kind") == {
+        "practitioner": "Professionnels (44)", "organization": "Structures (2)", "mailbox": "Boîtes des services (2)",
+    }  # fmt: skip
+
+
+def test_each_filter_that_is_on_is_a_link_away_from_being_off(client: TestClient) -> None:
+    page = client.get("/", params={"q": "martin", "mailbox": "no", "city": "lyon"}).text
+    on = re.search(r'<ul class="chips on".*?</ul>', page, re.DOTALL)
+    assert on is not None
+    assert re.findall(r'href="([^"]*)"', on[0]) == [
+        "/?q=martin&amp;mailbox=no", "/?q=martin&amp;city=lyon", "/?q=martin",
+    ]  # fmt: skip
+    assert "Commune\u00a0: lyon" in on[0]
+
+
+@pytest.mark.parametrize(
+    ("number", "shown"),
+    [("0472000001", "04\u00a072\u00a000\u00a000\u00a001"), ("+33472000001", "+33\u00a04\u00a072\u00a000\u00a000\u00a001"), ("3237", "3237")],
+)  # fmt: skip
+def test_telephone_numbers_are_shown_as_they_are_read_aloud(number: str, shown: str) -> None:
+    assert telephone(number) == shown
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"), [(1, "1 seconde"), (90, "90 secondes"), (1_876, "31 minutes"), (50_000, "14 heures"), (400_000, "5 jours")]
+)  # fmt: skip
+def test_spans_of_time_are_said_in_few_digits(seconds: int, said: str) -> None:
+    assert TEXTS["fr"].span(seconds) == said
+
+
 def test_a_filter_for_mailboxes_shows_those_of_services(client: TestClient) -> None:
     page = client.get("/", params={"kind": "mailbox"}).text
     assert f'href="/m/{WARD}"' in page
@@ -216,12 +269,28 @@ def test_a_card_is_also_a_contact_to_save(client: TestClient, path: str, name: s
     assert name in answer.text
 
 
-@pytest.mark.parametrize("path", ["/p/nobody", "/s/F0", "/m/nobody@nowhere.fr", "/nowhere", "/coverage?profession=zz"])
-def test_what_is_not_there_is_a_page_for_browsers_and_a_problem_for_machines(client: TestClient, path: str) -> None:
+_NO_RECORD = ("Aucune fiche à cette adresse", "No record at this address")
+_NO_PAGE = ("Cette page n&#39;existe pas", "This page does not exist")
+
+
+@pytest.mark.parametrize(
+    ("path", "titles"),
+    [
+        ("/p/nobody", _NO_RECORD),
+        ("/s/F0", _NO_RECORD),
+        ("/m/nobody@nowhere.fr", _NO_RECORD),
+        ("/nowhere", _NO_PAGE),
+        ("/coverage?profession=zz", _NO_PAGE),
+    ],
+)
+def test_what_is_not_there_is_a_page_for_browsers_and_a_problem_for_machines(
+    client: TestClient, path: str, titles: tuple[str, str]
+) -> None:
     french, english = client.get(path), client.get(path, headers={"Accept-Language": "en"})
     assert (french.status_code, english.status_code) == (404, 404)
-    assert "Cette page n&#39;existe pas" in french.text
-    assert "This page does not exist" in english.text
+    assert titles[0] in french.text
+    assert titles[1] in english.text
+    assert '<input id="q" type="search"' in french.text  # one can search from there
     machine = client.get(path, headers={"Accept": "application/json"})
     assert (machine.status_code, machine.headers["content-type"]) == (404, "application/problem+json")
 
@@ -260,9 +329,9 @@ def test_coverage_counts_who_can_be_reached(client: TestClient) -> None:
     assert re.search(r'aria-label="Rhône \(69\) : [^"]*1 sur 43"', page)
     assert page.count('<rect class="tile') == 107 + 5
     page = client.get("/coverage?profession=10").text
-    assert "100 % joignables" in page
+    assert "100\u00a0% joignables" in page
     page = client.get("/coverage?department=69&profession=70").text
-    assert re.search(r"Masseur-Kinésithérapeute</span> <span class=\"value\">0 %", page)
+    assert re.search(r"Masseur-Kinésithérapeute</span> <span class=\"value\">0\u00a0%", page)
     assert 'href="/?profession=70&amp;department=69&amp;mailbox=no&amp;kind=practitioner"' in page
 
 

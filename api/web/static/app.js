@@ -65,6 +65,7 @@ function live(form) {
       history.replaceState(null, "", wanted ? `/?${wanted}` : "/");
       if (html) list.innerHTML = content;
       else refuse(JSON.parse(content).detail);
+      if (wanted === query()) offer();
       show(list);
       say(list.querySelector("[data-found], .notice")?.textContent ?? "");
     } catch (error) {
@@ -74,6 +75,15 @@ function live(form) {
       say(form.dataset.failed);
     }
     list.removeAttribute("aria-busy");
+  }
+
+  /** The filters' choices, counted among what was found; not below the hand that chooses. */
+  function offer() {
+    for (const choices of list.querySelectorAll("template[data-choices]")) {
+      const filter = form.elements[choices.dataset.choices];
+      if (filter !== document.activeElement) filter.replaceChildren(choices.content);
+      choices.remove();
+    }
   }
 
   function refuse(why) {
