@@ -13,13 +13,20 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Final
+from typing import IO, Any, Final
 
 from bench.ldap.client import Client, Refused
 
 _ROOT: Final = Path(__file__).resolve().parent.parent
 _PATIENCE_S: Final = 60.0
 _PREFIX: Final = "ANNUAIRE_"
+
+PUBLIC: Final[dict[str, Any]] = {
+    "profile": "public",
+    "anonymous_entries_per_day": 10_000_000,
+    "anonymous_short_patterns_per_day": 1_000_000,
+}
+"""Settings under which all that is asked is counted, against budgets that are not spent."""
 
 
 @dataclass(frozen=True, slots=True)

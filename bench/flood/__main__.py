@@ -19,7 +19,7 @@ import psutil
 from bench.latency import Latencies
 from bench.ldap.client import SUCCESS, Client
 from bench.ldap.filters import escape
-from bench.node import Address, serving
+from bench.node import PUBLIC, Address, serving
 from bench.people import read_addresses
 from bench.provenance import provenance, write_result
 
@@ -33,9 +33,7 @@ _WARM_S: Final = 5.0
 def main(arguments: Sequence[str] | None = None) -> int:
     options = _options(arguments)
     addresses = random.Random(options.seed).sample(read_addresses(options.extract), 2000)
-    raised = {"anonymous_entries_per_day": 10_000_000, "anonymous_short_patterns_per_day": 1_000_000}
-    settings = {"profile": "public", **raised, "log_level": options.log_level}
-    with serving(options.data, ldap_workers=options.workers, **settings) as node:
+    with serving(options.data, ldap_workers=options.workers, log_level=options.log_level, **PUBLIC) as node:
         assert node.ldap is not None
         quiet = _measured(node.ldap, node.pid, addresses, options.seconds / 3)
         with _flooded(node.ldap, options.connections) as crowd:

@@ -8,7 +8,7 @@ import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from bench.latency import median
 from bench.ldap import slapd
@@ -17,7 +17,7 @@ from bench.ldap.client import Client
 from bench.ldap.compare import Comparison, compare, encode_requests
 from bench.ldap.load import Loader
 from bench.ldap.mixes import MIXES, P99_BAR_MS, Mix
-from bench.node import Address, index_state, serving
+from bench.node import PUBLIC, Address, index_state, serving
 from bench.people import Holder, read_holders
 from bench.provenance import provenance, write_result
 
@@ -36,10 +36,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         loader = Loader.compiled(scratch, connections=options.connections, seconds=options.seconds)
         peer = _peer(options, scratch)
         theirs = stack.enter_context(peer.serving())
-        ours = stack.enter_context(_ours(options))
         drawn = {mix.name: mix.draw(people, seed=options.seed) for mix in MIXES}
         print(f"{peer.dump.mailboxes} mailboxes, {options.connections} connections, {slapd.version()}", flush=True)
-        agreement = None if options.no_check else _agreement(ours, theirs, drawn)
+        agreement = None if options.no_check else _agreement(options, theirs, drawn)
+        settings = PUBLIC if options.profile == "public" else {}
+        ours = stack.enter_context(_ours(options, **settings))
         rows = list(_compared(loader, mixes, drawn, scratch, ours, theirs, options.pairs))
     _write(options, peer, people, rows, agreement)
     met = all(row.fast_enough is not False and row.prompt_enough for row in rows)
@@ -59,6 +60,12 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     add("--pairs", type=int, default=3, help="counted runs of each server, in turn")
     add("--connections", type=int, default=8)
     add("--workers", type=int, default=2, help="our LDAP worker processes")
+    add(
+        "--profile",
+        choices=("public", "open"),
+        default="public",
+        help="with callers' entries counted, or not; answers are compared under `open`",
+    )
     add("--seed", type=int, default=1, help="another seed, other requests")
     add("--no-check", action="store_true", help="do not compare the answers entry by entry")
     add("--json", type=Path, help="where the result is kept for the report")
@@ -85,17 +92,17 @@ def _peer(options: argparse.Namespace, scratch: Path) -> slapd.Peer:
 
 
 @contextlib.contextmanager
-def _ours(options: argparse.Namespace) -> Iterator[Address]:
+def _ours(options: argparse.Namespace, **settings: Any) -> Iterator[Address]:
     if options.ldap is not None:
         yield options.ldap
         return
-    with serving(options.data, ldap_workers=options.workers) as node:
+    with serving(options.data, ldap_workers=options.workers, **settings) as node:
         assert node.ldap is not None
         yield node.ldap
 
 
-def _agreement(ours: Address, theirs: Address, drawn: dict[str, list[str]]) -> Agreement:
-    with Client(ours.host, ours.port) as mine, Client(theirs.host, theirs.port) as other:
+def _agreement(options: argparse.Namespace, theirs: Address, drawn: dict[str, list[str]]) -> Agreement:
+    with _ours(options) as ours, Client(ours.host, ours.port) as mine, Client(theirs.host, theirs.port) as other:
         found = agree(mine, other, BASE, dict(drawn), CHECKED)
     print(
         f"same entries: {'yes' if found.agreed else 'NO'} ({found.filters} filters, {found.entries} entries, "
