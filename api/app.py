@@ -12,7 +12,19 @@ from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
 import directory
-from api import autocomplete, coverage, evidence, exports, health, metrics, problems, records, resolve, search
+from api import (
+    autocomplete,
+    coverage,
+    evidence,
+    exports,
+    health,
+    metrics,
+    problems,
+    records,
+    resolve,
+    search,
+    unequipped,
+)
 from api.access import Access, visited
 from api.fhir import addressing
 from api.fhir import app as fhir
@@ -59,6 +71,7 @@ def create_app(settings: Settings, index: Index, trace: Trace | None = None) -> 
         records.router(index, past),
         evidence.router(index, past),
         coverage.router(index),
+        unequipped.router(settings, index),
         resolve.router(index),
         exports.router(settings, index),
         health.router(settings, index),

@@ -14,8 +14,11 @@ import hmac
 import struct
 from typing import Final
 
+from api.access import Visit
+from directory.accounts import Scope
 from directory.errors import DirectoryError, InvalidInput
 from directory.index.reader import Snapshot
+from directory.settings import Settings
 
 _TOKEN: Final = struct.Struct(">8sQI8s")  # epoch, revision, place, search
 _SIGNATURE_BYTES: Final = 12
@@ -52,6 +55,24 @@ def place_of(snapshot: Snapshot, search: str, cursor: str) -> int:
             fr="le registre est passé à une autre révision depuis le début de ce parcours : recommencez-le",
         )
     return int(place)
+
+
+def check_walk(settings: Settings, asking: Visit, end: int) -> None:
+    """Whether a walk may go as far as some record: beyond what anybody needs it is for who may export; and for all of
+    France there are exports.
+
+    Raises:
+        NotAuthenticated, NotAllowed: the caller may go no further.
+        InvalidInput: nobody may.
+    """
+    if end > settings.http_walk_records:
+        asking.needs(Scope.EXPORT)
+    most = settings.http_walk_records_export
+    if end > most:
+        raise InvalidInput(
+            f"a walk ends after {most} records: use /v1/exports",
+            fr=f"un parcours s'arrête après {most} fiches : utilisez /v1/exports",
+        )
 
 
 def _foreign() -> InvalidInput:

@@ -15,7 +15,6 @@ from api.access import Asking, Visit
 from api.answers import matches, register
 from api.filters import ALL_KINDS, Filters, KindName
 from directory import nomenclature
-from directory.accounts import Scope
 from directory.errors import InvalidInput
 from directory.index import found
 from directory.index.answers import Match, Page
@@ -124,7 +123,7 @@ class Searching:
         """
         asked = self._asked
         place = cursors.place_of(snapshot, asked.search, asked.cursor) if asked.cursor else 0
-        self._check_walk(asking, place)
+        cursors.check_walk(self._settings, asking, place + self._limit)
         shown, more, body = (self._by_words if self._text else self._by_filters)(snapshot, place)
         asking.sends([match.document.number for match in shown])
         body = {
@@ -165,23 +164,6 @@ class Searching:
         if self._facets:
             body["facets"] = self._counted(every)
         return shown, len(every) > place + self._limit, body
-
-    def _check_walk(self, asking: Visit, place: int) -> None:
-        """Walks beyond what anybody needs are for who may export; and for all of France there are exports.
-
-        Raises:
-            NotAuthenticated, NotAllowed: the caller may go no further.
-            InvalidInput: nobody may.
-        """
-        end = place + self._limit
-        if end > self._settings.http_walk_records:
-            asking.needs(Scope.EXPORT)
-        most = self._settings.http_walk_records_export
-        if end > most:
-            raise InvalidInput(
-                f"a walk ends after {most} records: use /v1/exports",
-                fr=f"un parcours s'arrête après {most} fiches : utilisez /v1/exports",
-            )
 
     def _counted(self, every: Found) -> dict[str, list[dict[str, Any]]]:
         return {name: _FACETS[name](every) for name in self._facets}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 from urllib.parse import quote_plus
 
 
@@ -15,6 +15,10 @@ class Operation:
     path: str
     command: str
     parameters: tuple[tuple[str, str], ...]
+
+
+_ONE_OF_MANY: Final = {"/v1/search": "q=lefebvre+lyon", "/v1/coverage/unequipped": "department=69"}
+"""Examples of what takes one parameter of several, none of which is mandatory."""
 
 
 def operations(openapi: dict[str, Any], base: str) -> list[Operation]:
@@ -37,8 +41,8 @@ def _target(path: str, parameters: list[dict[str, Any]]) -> str:
     for parameter in parameters:
         if parameter["in"] == "path":
             target = target.replace("{" + parameter["name"] + "}", quote_plus(_example(parameter), safe="@"))
-    if path == "/v1/search":
-        return target + "?q=lefebvre+lyon"
+    if path in _ONE_OF_MANY:
+        return f"{target}?{_ONE_OF_MANY[path]}"
     mandatory = [one for one in parameters if one["in"] == "query" and one["required"]]
     query = "&".join(f"{one['name']}={quote_plus(_example(one))}" for one in mandatory)
     return f"{target}?{query}" if query else target

@@ -15,12 +15,13 @@ import lmdb
 from pyroaring import BitMap
 
 from directory.errors import Unavailable
-from directory.index import accounts, layout, passages, store, veil
+from directory.index import accounts, layout, measured, passages, store, veil
 from directory.index.build import BuildProgress, build_locked
 from directory.index.documents import Prepared, key_of, prepare, record_kind
 from directory.index.layout import WORD_CLASSES
 from directory.index.lexicon import lexicon_keys
 from directory.index.postings import PostingKey, all_keys
+from directory.index.reader import Snapshot
 from directory.index.spool import BODIES
 from directory.index.store import Environment
 from directory.index.veil import Veil
@@ -109,6 +110,7 @@ class Follower:
         environment = self._open()
         if environment is None:
             self._rebuild("there is no sound one of this version")
+            self._measure()
             return True
         with self.register.open() as source:
             state = self._state(environment)
@@ -126,7 +128,16 @@ class Follower:
             self._rebuild("much of it has changed since it was built")
         else:
             store.write_seen(self.path, changes.state.revision)
+        self._measure(anew=changed)
         return changed
+
+    def _measure(self, *, anew: bool = True) -> None:
+        """Note what is covered, where that is not known of the register's day or may be something else by now."""
+        environment = self._open()
+        assert environment is not None
+        with Snapshot(environment, environment.lmdb.begin(buffers=True), "", {}) as snapshot:
+            if anew or not measured.noted(self.path, snapshot):
+                measured.note(self.path, snapshot)
 
     def _open(self) -> Environment | None:
         """The served build, open for writing; None when there is none of this version."""

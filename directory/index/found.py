@@ -34,14 +34,14 @@ class Found:
 
     def __init__(self, snapshot: Snapshot, ids: BitMap) -> None:
         self._snapshot = snapshot
-        self._ids = ids
+        self.ids = ids
 
     def __len__(self) -> int:
-        return len(self._ids)
+        return len(self.ids)
 
     def __iter__(self) -> Iterator[int]:
         """All documents in static order."""
-        return order.ordered(self._snapshot, self._ids)
+        return order.ordered(self._snapshot, self.ids)
 
     def stretch(self, offset: int, limit: int) -> list[int]:
         """The documents from a place on, in static order."""
@@ -49,24 +49,24 @@ class Found:
 
     def kinds(self) -> list[Count]:
         """How many documents there are of each kind."""
-        counted = ((kind, self._ids & sets.of_kinds(self._snapshot, (kind,))) for kind in Kind)
+        counted = ((kind, self.ids & sets.of_kinds(self._snapshot, (kind,))) for kind in Kind)
         return _most_first({str(kind): len(of) for kind, of in counted})
 
     def counts(self, field: Field) -> list[Count]:
         """How many documents have each value of a field, the most frequent first."""
-        return _most_first(self._read(field) if len(self._ids) <= _READ else self._intersected(field))
+        return _most_first(self._read(field) if len(self.ids) <= _READ else self._intersected(field))
 
     def having(self, field: Field) -> int:
         """How many documents have any value of a field."""
-        return int(self._ids.intersection_cardinality(sets.present(self._snapshot, field)))
+        return int(self.ids.intersection_cardinality(sets.present(self._snapshot, field)))
 
     def _read(self, field: Field) -> Counter[str]:
-        return Counter(value for number in self._ids for value in self._snapshot.document(number).field(field))
+        return Counter(value for number in self.ids for value in self._snapshot.document(number).field(field))
 
     def _intersected(self, field: Field) -> dict[str, int]:
         snapshot = self._snapshot
         return {
-            key[1:].decode(): snapshot.decoded("terms", key, value).intersection_cardinality(self._ids)
+            key[1:].decode(): snapshot.decoded("terms", key, value).intersection_cardinality(self.ids)
             for key, value in snapshot.scan("terms", layout.value_beginning(field, ""))
         }
 

@@ -14,9 +14,10 @@ import orjson
 from pyroaring import BitMap
 
 from directory.errors import Unavailable
-from directory.index import compression, layout, passages, store, veil
+from directory.index import compression, layout, measured, passages, store, veil
 from directory.index.accounts import AccountCopy
 from directory.index.decoded import NOBODY, Decoded
+from directory.index.measured import Measure
 from directory.index.passages import Passage
 from directory.index.store import Environment, Seen
 from directory.index.veil import Veil
@@ -332,6 +333,10 @@ class Index:
     def passages(self) -> Sequence[Passage]:
         """The revisions that this node has come to lately, the latest last."""
         return passages.read(self._path)
+
+    def measured(self, profession: str, department: str) -> Sequence[Measure]:
+        """What coverage was on the days before, of a profession and a département, or of `coverage.ALL` of them."""
+        return measured.read(self._path, profession, department)
 
     def close(self) -> None:
         with self._lock:

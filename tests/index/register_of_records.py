@@ -29,6 +29,7 @@ class RegisterOfRecords:
     withdrawn: list[tuple[int, Kind, str]] = field(default_factory=list)
     gone: dict[Key, dt.datetime] = field(default_factory=dict)
     known_since: dt.datetime | None = None
+    as_of: dt.datetime | None = None
     lost: bool = False  # as a database that cannot be reached
 
     @classmethod
@@ -55,7 +56,11 @@ class RegisterOfRecords:
     @property
     def state(self) -> RegisterState:
         return RegisterState(
-            epoch=self.epoch, revision=len(self.revisions), as_of=None, committed_at=None, known_since=self.known_since
+            epoch=self.epoch,
+            revision=len(self.revisions),
+            as_of=self.as_of,
+            committed_at=None,
+            known_since=self.known_since,
         )
 
     @contextlib.contextmanager
