@@ -10,6 +10,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, expect
 
+from bench.pages import CLIENTS, TYPED, first_visit, keystrokes
 from tests.web.browser import CHROMIUM, DESKTOP, PHONE, Visit, chromium, served
 from tests.web.world import DOCTOR, DOCTORS_BOX, HOSPITAL, KINE, NURSE, WARD
 
@@ -208,20 +209,19 @@ def test_nothing_is_asked_of_others_and_nothing_breaks_the_policy(visit: Visit, 
     assert visit.context.cookies() == []
 
 
-def test_the_first_page_is_light(visit: Visit) -> None:
-    octets: list[float] = []
-    session = visit.context.new_cdp_session(visit.page)
-    session.send("Network.enable")
-    session.on("Network.loadingFinished", lambda event: octets.append(event["encodedDataLength"]))
-    visit.page.goto("/", wait_until="networkidle")
-    assert len(octets) >= 3
-    assert sum(octets) < _MOST_OCTETS
+def test_the_first_page_is_light_and_what_is_typed_is_measured(browser: Browser, base: str) -> None:
+    desktop, *_ = CLIENTS
+    interactive_ms, octets = first_visit(browser, desktop, base)
+    assert interactive_ms > 0
+    assert 5_000 < octets < _MOST_OCTETS
+    assert len(keystrokes(browser, desktop, base)) == len(TYPED)
 
 
 def test_on_paper_there_is_the_card_alone(visit: Visit) -> None:
     visit.page.goto(f"/p/{DOCTOR}")
     visit.page.emulate_media(media="print")
-    expect(visit.page.locator("nav")).not_to_be_visible()
+    for hidden in ("nav", ".switch", ".actions"):
+        expect(visit.page.locator(hidden)).not_to_be_visible()
     expect(visit.page.locator(".copy")).not_to_be_visible()
     expect(visit.page.get_by_text(DOCTORS_BOX)).to_be_visible()
     expect(visit.page.get_by_text("Source : RPPS, Annuaire Santé")).to_be_visible()

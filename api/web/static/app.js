@@ -103,6 +103,7 @@ function live(form) {
     event.preventDefault();
     clearTimeout(timer);
     ask();
+    form.querySelector("details").open = false; // what was found stands below
     box.blur(); // puts the keyboard of a phone away
     if (matchMedia("(pointer: fine)").matches) box.focus();
   });
