@@ -23,6 +23,7 @@ from api import (
     records,
     resolve,
     search,
+    trusted_domains,
     unequipped,
 )
 from api.access import Access, visited
@@ -73,6 +74,7 @@ def create_app(settings: Settings, index: Index, trace: Trace | None = None) -> 
         coverage.router(index),
         unequipped.router(settings, index),
         resolve.router(index),
+        trusted_domains.router(index),
         exports.router(settings, index),
         health.router(settings, index),
         metrics.router(settings),

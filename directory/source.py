@@ -12,6 +12,7 @@ from typing import Protocol
 
 from directory.accounts import AccountList
 from directory.model import Changes, Kind, Record, RegisterState
+from directory.trust import WhiteList
 
 
 class RecordSource(Protocol):
@@ -33,6 +34,9 @@ class RecordSource(Protocol):
 
     def accounts(self) -> AccountList:
         """All accounts that are not revoked."""
+
+    def white_list(self) -> WhiteList:
+        """The trusted domains and their operators."""
 
     def withdrawals(self) -> Sequence[tuple[int, Kind, str]]:
         """The records that the feed's withdrawals hide, dependants included, with the revision of each."""

@@ -25,7 +25,7 @@ from typing import Final, Protocol, TypeVar
 import numpy as np
 
 from directory.accounts import AccountList
-from directory.index import accounts, layout, merge, store
+from directory.index import accounts, layout, merge, store, trust
 from directory.index.layout import WORD_CLASSES
 from directory.index.merge import Pair, Spooled
 from directory.index.spool import BODIES, Chunk, Numbers, Places, Spooler, byte_order, read_lengths, read_texts
@@ -33,6 +33,7 @@ from directory.index.store import Environment
 from directory.index.wear import pages_in_use
 from directory.model import Kind, RegisterState
 from directory.source import RecordSource, Register
+from directory.trust import WhiteList
 
 _CHUNK: Final = 25_000  # documents prepared before they are spooled
 _TRANSACTION_BYTES: Final = 64 * 2**20  # written before LMDB commits: what it holds in memory meanwhile
@@ -90,10 +91,10 @@ def build_locked(
         spool = Path(name)
         # One team after the other: what was kept to prepare documents is not held while they are merged.
         with register.open() as source, _team(workers) as team:
-            state, held, left = source.state, source.accounts(), source.left()
+            state, held, listed, left = source.state, source.accounts(), source.white_list(), source.left()
             chunks = _prepare_all(register, source, spool, team, watch)
         with _team(workers) as team:
-            _write(build, map_bytes, chunks, spool, state, held, left, team, watch)
+            _write(build, map_bytes, chunks, spool, state, held, listed, left, team, watch)
     store.swap_in(path, build)
     store.write_seen(path, state.revision)
     return state
@@ -194,6 +195,7 @@ def _write(
     spool: Path,
     state: RegisterState,
     held: AccountList,
+    listed: WhiteList,
     left: Sequence[tuple[Kind, str, dt.datetime]],
     team: _Team,
     watch: BuildProgress,
@@ -224,6 +226,7 @@ def _write(
             with environment.lmdb.begin(write=True) as txn:
                 txn.put(layout.META_NEXT_ID, layout.id_key(len(ranked)), db=environment.databases["meta"])
                 accounts.write(txn, environment.databases[accounts.DATABASE], held)
+                trust.write(txn, environment.databases[trust.DATABASE], listed)
                 store.write_state(txn, environment, state)
                 store.write_left(txn, environment, left)
                 built = str(pages_in_use(environment, txn)).encode()

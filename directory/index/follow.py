@@ -15,7 +15,7 @@ import lmdb
 from pyroaring import BitMap
 
 from directory.errors import Unavailable
-from directory.index import accounts, layout, measured, passages, store, veil
+from directory.index import accounts, layout, measured, passages, store, trust, veil
 from directory.index.build import BuildProgress, build_locked
 from directory.index.documents import Prepared, key_of, prepare, record_kind
 from directory.index.layout import WORD_CLASSES
@@ -177,9 +177,9 @@ class Follower:
 
     @staticmethod
     def _missing(environment: Environment, changes: Changes) -> Changes:
-        """The changes, and the accounts where the index has never had any."""
+        """The changes, and the accounts where the index has never had any, or no white list, which comes with them."""
         with environment.lmdb.begin() as txn:
-            filled = accounts.filled(txn, environment.databases[accounts.DATABASE])
+            filled = all(one.filled(txn, environment.databases[one.DATABASE]) for one in (accounts, trust))
         return changes if filled else dataclasses.replace(changes, accounts=True)
 
     def _apply(self, environment: Environment, source: RecordSource, changes: Changes) -> None:
@@ -199,6 +199,7 @@ class Follower:
             update.write()
             if changes.accounts:
                 accounts.write(txn, environment.databases[accounts.DATABASE], source.accounts())
+            trust.write(txn, environment.databases[trust.DATABASE], source.white_list())
             store.write_state(txn, environment, changes.state)
             store.write_left(txn, environment, source.left())
         store.remove_exports(self.path)

@@ -20,6 +20,7 @@ from directory.index.decoded import NOBODY, Decoded
 from directory.index.measured import Measure
 from directory.index.passages import Passage
 from directory.index.store import Environment, Seen
+from directory.index.trust import WhiteListCopy
 from directory.index.veil import Veil
 from directory.model import Kind, RegisterState
 from directory.query import Field
@@ -178,12 +179,16 @@ class Snapshot:
         )
 
     def holds(self, database: str) -> bool:
-        """Whether the index has a database at all (`accounts` came later than the others)."""
+        """Whether the index has a database at all (`accounts` and `trust` came later than the others)."""
         return database in self._databases
 
     @property
     def accounts(self) -> AccountCopy:
         return AccountCopy(self)
+
+    @property
+    def white_list(self) -> WhiteListCopy:
+        return WhiteListCopy(self)
 
     def value(self, database: str, key: bytes) -> bytes | None:
         found = self._txn.get(key, db=self._databases[database])

@@ -16,7 +16,7 @@ import lmdb
 import orjson
 
 from directory.errors import Unavailable
-from directory.index import accounts
+from directory.index import accounts, trust
 from directory.index.layout import DATABASES, LAYOUT_VERSION, META_LEFT, META_STATE, META_VERSIONS
 from directory.model import Kind, RegisterState
 from directory.text import FOLD_VERSION
@@ -25,6 +25,7 @@ CURRENT: Final = "current"
 EXPORTS: Final = "exports"
 VERSIONS: Final = f"{LAYOUT_VERSION}.{FOLD_VERSION}".encode()
 _READERS: Final = 512
+_OPTIONAL: Final = (accounts.DATABASE, trust.DATABASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,15 +38,15 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """An open LMDB environment with its named databases. That of the accounts is missing in an index made before there
-    were any, until its writer has opened it."""
+    """An open LMDB environment with its named databases. Those of the accounts and of the white list are missing in an
+    index made before there were any, until its writer has opened it."""
 
     lmdb: Any
     databases: Mapping[str, Any]
 
     def looked_through(self) -> Environment:
         """The same environment, with what has been added to it since."""
-        added = _optional(self.lmdb) if accounts.DATABASE not in self.databases else {}
+        added = {} if all(name in self.databases for name in _OPTIONAL) else _optional(self.lmdb)
         return Environment(self.lmdb, {**self.databases, **added}) if added else self
 
     def close(self) -> None:
@@ -61,7 +62,7 @@ def open_environment(folder: Path, map_bytes: int, *, write: bool = False, fresh
     env = lmdb.open(
         str(folder),
         map_size=map_bytes,
-        max_dbs=len(DATABASES) + 2,
+        max_dbs=len(DATABASES) + len(_OPTIONAL) + 1,
         mode=0o640,  # accounts are in it: what is kept of passwords is not for everybody on the machine
         max_readers=_READERS,
         readonly=not write,
@@ -77,10 +78,11 @@ def open_environment(folder: Path, map_bytes: int, *, write: bool = False, fresh
 
 
 def _optional(env: Any, *, create: bool = False) -> dict[str, Any]:
-    try:
-        return {accounts.DATABASE: env.open_db(accounts.DATABASE.encode(), create=create)}
-    except lmdb.NotFoundError:
-        return {}
+    found = {}
+    for name in _OPTIONAL:
+        with contextlib.suppress(lmdb.NotFoundError):
+            found[name] = env.open_db(name.encode(), create=create)
+    return found
 
 
 @contextlib.contextmanager

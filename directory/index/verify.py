@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -12,8 +12,7 @@ from typing import Final
 
 from pyroaring import BitMap
 
-from directory.accounts import AccountList
-from directory.index import accounts, compression, layout
+from directory.index import accounts, compression, layout, trust
 from directory.index.documents import Prepared, prepare
 from directory.index.lexicon import lexicon_keys
 from directory.index.postings import POSTINGS, all_keys
@@ -43,7 +42,7 @@ def verify(register: Register, path: Path, *, map_bytes: int) -> list[Difference
 
     Checked: the revision; that each record has its document, with the very bytes and the place in the static order it
     would get today, in exactly the postings it belongs to; that no document is left of a record that is gone; that
-    ids follow the static order; that each word is in the lexicon under its keys; and the accounts.
+    ids follow the static order; that each word is in the lexicon under its keys; the accounts; and the white list.
 
     Raises:
         Unavailable: the register cannot be reached, or there is no index.
@@ -60,7 +59,9 @@ def verify(register: Register, path: Path, *, map_bytes: int) -> list[Difference
             differences += verification.postings()
             differences += verification.order()
             differences += verification.lexicon()
-            differences += verification.accounts(source.accounts())
+            held = ((accounts, accounts.pairs(source.accounts())), (trust, trust.pairs(source.white_list())))
+            for of, pairs in held:
+                differences += verification.copied(of.DATABASE, of.name_of, pairs)
             return differences
     finally:
         index.close()
@@ -161,15 +162,17 @@ class _Verification:
         for key, word in sorted(expected):
             yield Difference("lexicon", word, f"missing under {key!r}")
 
-    def accounts(self, held: AccountList) -> Iterator[Difference]:
-        """The accounts, what finds them, and nothing of those that are gone."""
-        expected = dict(accounts.pairs(held))
+    def copied(
+        self, database: str, name_of: Callable[[bytes], str], pairs: Iterable[tuple[bytes, bytes]]
+    ) -> Iterator[Difference]:
+        """All that a database holds a copy of, and nothing of what is gone."""
+        expected = dict(pairs)
         found: dict[bytes, bytes] = {}
-        if self._snapshot.holds(accounts.DATABASE):
-            found = {key: bytes(value) for key, value in self._snapshot.scan(accounts.DATABASE, _EVERYTHING)}
+        if self._snapshot.holds(database):
+            found = {key: bytes(value) for key, value in self._snapshot.scan(database, _EVERYTHING)}
         for key in sorted(expected.keys() | found.keys()):
             if expected.get(key) != found.get(key):
-                yield Difference("account", accounts.name_of(key), _told(expected.get(key), found.get(key)))
+                yield Difference(database.removesuffix("s"), name_of(key), _told(expected.get(key), found.get(key)))
 
 
 def _told(expected: bytes | None, found: bytes | None) -> str:

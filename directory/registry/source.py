@@ -25,8 +25,10 @@ from directory.registry.feed import ACCOUNT, NO_RECORDS, WITHDRAWAL
 from directory.registry.records import Assembler, Selection
 from directory.registry.status import read_state
 from directory.registry.tables import FEED_CHANNEL
+from directory.registry.trust import read_white_list
 from directory.registry.withdrawals import read_withdrawn
 from directory.source import Listener, RecordSource
+from directory.trust import WhiteList
 
 _KEY_COLUMN: Final = {
     Kind.PRACTITIONER: ("practitioner", "national_id"),
@@ -130,6 +132,9 @@ class Source:
 
     def accounts(self) -> AccountList:
         return read_accounts(self._connection)
+
+    def white_list(self) -> WhiteList:
+        return read_white_list(self._connection, self._withdrawn)
 
     def withdrawals(self) -> Sequence[tuple[int, Kind, str]]:
         statement = text("""

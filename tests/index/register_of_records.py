@@ -13,6 +13,7 @@ from directory.errors import Unavailable
 from directory.index.documents import key_of, record_kind
 from directory.model import Changes, Kind, Record, RegisterState
 from directory.source import Listener, RecordSource
+from directory.trust import WhiteList
 
 Key = tuple[Kind, str]
 
@@ -30,6 +31,7 @@ class RegisterOfRecords:
     gone: dict[Key, dt.datetime] = field(default_factory=dict)
     known_since: dt.datetime | None = None
     as_of: dt.datetime | None = None
+    listed: WhiteList = field(default_factory=WhiteList)
     lost: bool = False  # as a database that cannot be reached
 
     @classmethod
@@ -117,6 +119,9 @@ class _Source:
 
     def read(self, kind: Kind, keys: Collection[str]) -> Iterator[Record]:
         return (self.register.records[kind, key] for key in keys if (kind, key) in self.register.records)
+
+    def white_list(self) -> WhiteList:
+        return self.register.listed
 
     def withdrawals(self) -> Sequence[tuple[int, Kind, str]]:
         return self.register.withdrawn
