@@ -66,10 +66,10 @@ def create_app(settings: Settings, index: Index, trace: Trace | None = None) -> 
     )
     past = evidence.Past(settings)
     problems.install(app, problem_pages.shown(index))
-    for router in (
+    for router in (  # in the order in which they are looked through
+        records.router(index, past),
         search.router(settings, index),
         autocomplete.router(settings, index),
-        records.router(index, past),
         evidence.router(index, past),
         coverage.router(index),
         unequipped.router(settings, index),

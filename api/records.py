@@ -1,4 +1,7 @@
-"""Record reads: a practitioner, a structure or a mailbox by any identifier it bears."""
+"""Record reads: a practitioner, a structure or a mailbox by any identifier it bears.
+
+They are what is asked most: a route calls `visit_of` itself, because resolving a dependency costs as much as the rest.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ from fastapi import APIRouter, Path, Request
 from starlette.responses import Response
 
 from api import answers, evidence
-from api.access import Asking, Visit
+from api.access import Visit, visit_of
 from api.parameters import known_only
 from api.problems import Ambiguous
 from directory.errors import NotFound
@@ -31,12 +34,12 @@ def router(index: Index, past: evidence.Past) -> APIRouter:
     @routes.head("/v1/practitioners/{identifier}", include_in_schema=False)
     async def practitioner(
         request: Request,
-        asking: Asking,
         identifier: Annotated[str, Path(max_length=300, examples=["810990001017", "10990001017"])],
         as_of: evidence.AsOf = None,
     ) -> Response:
         if as_of is not None:
-            return await evidence.as_it_was(asking, index, past, Kind.PRACTITIONER, identifier, as_of)
+            return await evidence.as_it_was(visit_of(request), index, past, Kind.PRACTITIONER, identifier, as_of)
+        asking = visit_of(request)
         asking.asks_by_name()
         with index.read() as snapshot:
             document = snapshot.get(Kind.PRACTITIONER, identifier)
@@ -48,12 +51,12 @@ def router(index: Index, past: evidence.Past) -> APIRouter:
     @routes.head("/v1/organizations/{identifier}", include_in_schema=False)
     async def organization(
         request: Request,
-        asking: Asking,
         identifier: Annotated[str, Path(max_length=300, examples=["F699900015", "699900015"])],
         as_of: evidence.AsOf = None,
     ) -> Response:
         if as_of is not None:
-            return await evidence.as_it_was(asking, index, past, Kind.ORGANIZATION, identifier, as_of)
+            return await evidence.as_it_was(visit_of(request), index, past, Kind.ORGANIZATION, identifier, as_of)
+        asking = visit_of(request)
         asking.asks_by_name()
         with index.read() as snapshot:
             document = snapshot.get(Kind.ORGANIZATION, identifier)
@@ -65,12 +68,12 @@ def router(index: Index, past: evidence.Past) -> APIRouter:
     @routes.head("/v1/mailboxes/{address}", include_in_schema=False)
     async def mailbox(
         request: Request,
-        asking: Asking,
         address: Annotated[str, Path(max_length=300, examples=["maelle.darvillers-quesnoy@medecin.mssante.fr"])],
         as_of: evidence.AsOf = None,
     ) -> Response:
         if as_of is not None:
-            return await evidence.as_it_was(asking, index, past, Kind.MAILBOX, address, as_of)
+            return await evidence.as_it_was(visit_of(request), index, past, Kind.MAILBOX, address, as_of)
+        asking = visit_of(request)
         asking.asks_by_name()
         with index.read() as snapshot:
             document = snapshot.get(Kind.MAILBOX, address.lower())
