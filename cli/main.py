@@ -11,7 +11,7 @@ from typing import Final
 
 import typer
 
-from cli import accounts, demo, history, imports, index, ldap, lookups, nightly, serving, withdrawals
+from cli import accounts, backup, demo, history, imports, index, ldap, lookups, nightly, serving, withdrawals
 from directory import logs
 from directory.errors import DirectoryError, InvalidInput
 from directory.settings import Settings
@@ -40,6 +40,7 @@ index.register(app)
 ldap.register(app)
 accounts.register(app)
 withdrawals.register(app)
+backup.register(app)
 nightly.register(app)
 history.register(app)
 

@@ -106,6 +106,7 @@ EXPECTED_SKIPS = (
     "Exim is not unpacked here",
     "Chromium is not installed",
     "this machine has no IPv6 loopback",
+    "systemd-analyze is not installed",
 )
 
 

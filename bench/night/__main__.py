@@ -1,8 +1,9 @@
-"""`python -m bench.night first|days|kill`: the nightly import at full scale, in multiples of a bare COPY of its files.
+"""`python -m bench.night first|days|kill|months`: nightly imports, in multiples of a bare COPY of their files.
 
 `first` loads an empty register. `days` serves a data folder that holds an extract and whose index is built, and brings
 the next day's (`annuaire generate … --day 2 --changes`), then the same once more, while lookups go on. `kill` ends that
-night by SIGKILL of importer or database at random moments, and does it again.
+night by SIGKILL of importer or database at random moments, and does it again. `months` lets sixty nights pass, and
+says what has grown.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import Any
 
 from bench.night.course import first_load, nights
 from bench.night.kill import kill
+from bench.night.months import months
 from bench.provenance import provenance, write_result
 
 
@@ -33,6 +35,8 @@ def _measured(options: argparse.Namespace) -> dict[str, Any]:
         return first_load(options.data, options.extract)
     if options.what == "days":
         return nights(options.data, options.extract, options.next)
+    if options.what == "months":
+        return months(options.data, professionals=options.professionals, nights=options.nights)
     trials = kill(options.data, options.extract, options.next, trials=options.trials, seed=options.seed)
     return {
         "trials": [dataclasses.asdict(one) for one in trials],
@@ -53,8 +57,13 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     )
     killed.add_argument("--trials", type=int, default=20)
     killed.add_argument("--seed", type=int, default=1)
+    passing = commands.add_parser("months", help="night after night of an invented country")
+    passing.add_argument("--data", type=Path, required=True, help="data folder to be made")
+    passing.add_argument("--professionals", type=int, default=20_000)
+    passing.add_argument("--nights", type=int, default=60)
     for command in (first, days, killed):
         command.add_argument("--extract", type=Path, required=True, help="folder of the extract")
+    for command in (first, days, killed, passing):
         command.add_argument("--json", type=Path, help="where the result is kept for the report")
     for command in (days, killed):
         command.add_argument("--next", type=Path, required=True, help="folder of the next day's extract")

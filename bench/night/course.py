@@ -51,6 +51,7 @@ class Imported:
     reports: list[dict[str, Any]] = field(default_factory=list)
     seconds: float = 0.0
     importer_mib: int = 0
+    importer_cpu_s: float = 0.0
 
     def counts(self) -> dict[str, Mapping[str, int]]:
         return {name: counts for report in self.reports for name, counts in report["counts"].items()}
@@ -67,6 +68,7 @@ class Imported:
             "reasons": [reason for report in self.reports for reason in report["reasons"]],
             "stages_s": {name: s for report in self.reports for name, s in report["durations_s"].items()},
             "importer_mib": self.importer_mib,
+            "importer_cpu_s": round(self.importer_cpu_s, 1),
         }
 
 
@@ -88,6 +90,7 @@ def bring(data: Path, extract: Path) -> Imported:
             if os.waitstatus_to_exitcode(status) not in (0, 3):
                 raise RuntimeError(f"import {kind}: {complaint.read().decode().strip()}")
             found.reports.append(json.loads(said.read()))
+            found.importer_cpu_s += usage.ru_utime + usage.ru_stime
             found.importer_mib = max(found.importer_mib, usage.ru_maxrss // 1024)
     found.seconds = time.monotonic() - began
     return found

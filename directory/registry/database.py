@@ -45,7 +45,7 @@ def open_database(settings: Settings, *, reader: bool = False) -> Iterator[Datab
     Raises:
         Unavailable: the server cannot be reached or started, or the schema cannot be brought up to date in time.
     """
-    with _served(settings, reader=reader) as url:
+    with served(settings, reader=reader) as url:
         database = connect(url)
         try:
             # A reader of the embedded register may be the first to open it.
@@ -72,7 +72,8 @@ def reader_url(settings: Settings) -> str:
 
 
 @contextlib.contextmanager
-def _served(settings: Settings, *, reader: bool) -> Iterator[str]:
+def served(settings: Settings, *, reader: bool = False) -> Iterator[str]:
+    """The URL of the register's database, whose server runs for as long as the block does."""
     if settings.database_url is not None:
         yield reader_url(settings) if reader else _driver(settings.database_url)
         return

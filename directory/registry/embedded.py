@@ -185,17 +185,17 @@ class Embedded:
             file.write(_CONFIGURATION)
         beside.rename(self._data)
 
-    def _run(self, program: str, *arguments: str) -> None:
+    def _run(self, name: str, *arguments: str) -> None:
         prefix = self._prefix()
-        command = [*prefix, str(_binaries() / program), *arguments]
-        log_file = self._folder / f"{program}.log"
+        command = [*prefix, str(_binaries() / name), *arguments]
+        log_file = self._folder / f"{name}.log"
         with log_file.open("w+") as output:
             done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, check=False)
             output.seek(0)
             said = " ".join(output.read().split())[-400:]
         if done.returncode:
             raise Unavailable(
-                f"the embedded PostgreSQL: {program} failed: {said}; see {self._folder.name}/postgres.log in the data "
+                f"the embedded PostgreSQL: {name} failed: {said}; see {self._folder.name}/postgres.log in the data "
                 "directory, or set ANNUAIRE_DATABASE_URL to use a server"
             )
 
@@ -230,6 +230,15 @@ def _works(prefix: tuple[str, ...]) -> bool:
         return subprocess.run([*prefix, "true"], capture_output=True, check=False).returncode == 0
     except FileNotFoundError:
         return False
+
+
+def program(name: str) -> Path:
+    """A program of the embedded PostgreSQL's, such as pg_dump.
+
+    Raises:
+        Unavailable: the embedded PostgreSQL is not installed.
+    """
+    return _binaries() / name
 
 
 def _binaries() -> Path:
