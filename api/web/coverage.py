@@ -1,4 +1,5 @@
-"""Who can be reached by mailbox, as the pages show it: shares by département and profession, and the map's tiles."""
+"""Who can be reached by mailbox, as the pages show it: shares by place and profession, the map's tiles, the line of the
+days before."""
 
 from __future__ import annotations
 
@@ -12,7 +13,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from directory import nomenclature
-from directory.index.coverage import ALL, Cell, coverage
+from directory.index.coverage import ALL, Cell, coverage, coverage_of_towns
+from directory.index.measured import Measure
 from directory.index.reader import Snapshot
 
 _CLASSES: Final = 5
@@ -43,6 +45,18 @@ class Tile:
     share: Share
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """How the share went over the days, in a square of a hundred by a hundred."""
+
+    points: str
+    low: int  # percent, at the bottom
+    high: int
+    days: tuple[Measure, ...]
+    months: tuple[Measure, ...]
+    """The last of each month, the latest first."""
+
+
 def whole(snapshot: Snapshot, *, profession: str = ALL, department: str = ALL) -> Share:
     """All professionals, or those of a profession, of a département, of both."""
     cell = next((one for one in coverage(snapshot) if one[:2] == (profession, department)), Cell(ALL, ALL, 0, 0))
@@ -65,6 +79,38 @@ def by_profession(snapshot: Snapshot, department: str = ALL) -> tuple[Share, ...
         _share(cell.profession, nomenclature.label("professions", cell.profession) or cell.profession, cell)
         for cell in cells
     )
+
+
+def by_town(snapshot: Snapshot, department: str, profession: str = ALL) -> tuple[Share, ...]:
+    """Those of each town of a département, where the most have no mailbox first. `code` is the name's own where the
+    register gives that alone. Off the loop: the first time it takes some tenths of a second."""
+    shares = [
+        Share(
+            code=cell.town.code or cell.town.name,
+            label=cell.town.name,
+            people=cell.professionals,
+            reachable=cell.reachable,
+        )
+        for cell in coverage_of_towns(snapshot, department, profession)
+    ]
+    return tuple(sorted(shares, key=lambda share: (share.reachable - share.people, share.label)))
+
+
+def line(measures: Sequence[Measure]) -> Line | None:
+    """The line of some days; None where there are not two of them yet."""
+    days = tuple(measure for measure in measures if measure.professionals)
+    if len(days) < 2:
+        return None
+    percents = [100 * day.reachable / day.professionals for day in days]
+    low, high = math.floor(min(percents)), math.ceil(max(percents))
+    high = max(high, low + 1)
+    length = (days[-1].day - days[0].day).days
+    points = (
+        f"{100 * (day.day - days[0].day).days / length:.2f},{100 * (high - percent) / (high - low):.2f}"
+        for day, percent in zip(days, percents, strict=True)
+    )
+    months = {(day.day.year, day.day.month): day for day in days}
+    return Line(points=" ".join(points), low=low, high=high, days=days, months=tuple(reversed(months.values())))
 
 
 def _share(code: str, label: str, cell: Cell) -> Share:

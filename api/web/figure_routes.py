@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fastapi import APIRouter, Request
+from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from api.health import freshness
@@ -21,23 +22,7 @@ def router(settings: Settings, index: Index) -> APIRouter:
     async def coverage_page(request: Request) -> Response:
         profession = _code(request, "profession", "professions")
         department = _code(request, "department", "departments")
-        with index.read() as snapshot:
-            departments = coverage.by_department(snapshot, profession)
-            return render(
-                request,
-                "coverage.html",
-                snapshot.state,
-                listed=True,
-                whole=coverage.whole(snapshot, profession=profession, department=department),
-                departments=departments,
-                tiles=coverage.tiles(departments),
-                professions=coverage.by_profession(snapshot, department),
-                classes=coverage.classes(departments),
-                profession=profession,
-                department=department,
-                profession_label=nomenclature.label("professions", profession) or "",
-                department_label=nomenclature.label("departments", department) or "",
-            )
+        return await run_in_threadpool(_coverage, request, index, profession, department)
 
     @routes.api_route("/register", methods=READABLE)
     async def register_page(request: Request) -> Response:
@@ -56,6 +41,28 @@ def router(settings: Settings, index: Index) -> APIRouter:
             )
 
     return routes
+
+
+def _coverage(request: Request, index: Index, profession: str, department: str) -> Response:
+    with index.read() as snapshot:
+        departments = coverage.by_department(snapshot, profession)
+        return render(
+            request,
+            "coverage.html",
+            snapshot.state,
+            listed=True,
+            whole=coverage.whole(snapshot, profession=profession, department=department),
+            line=coverage.line(index.measured(profession, department)),
+            departments=departments,
+            tiles=coverage.tiles(departments),
+            classes=coverage.classes(departments),
+            towns=coverage.by_town(snapshot, department, profession) if department else (),
+            professions=coverage.by_profession(snapshot, department),
+            profession=profession,
+            department=department,
+            profession_label=nomenclature.label("professions", profession) or "",
+            department_label=nomenclature.label("departments", department) or "",
+        )
 
 
 def _code(request: Request, name: str, list_name: str) -> str:

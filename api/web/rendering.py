@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import urlencode
 
@@ -74,9 +74,9 @@ def render(
 def _links(always: Mapping[str, str]) -> Any:
     """Addresses of pages, which keep the language that was chosen."""
 
-    def link(path: str, asked: Mapping[str, str] | None = None, /, **more: str | int) -> str:
+    def link(path: str, asked: Mapping[str, str | Sequence[str]] | None = None, /, **more: str | int) -> str:
         given = {**(asked or {}), **more, **always}
-        query = urlencode({name: value for name, value in given.items() if value})
+        query = urlencode({name: value for name, value in given.items() if value}, doseq=True)
         return f"{path}?{query}" if query else path
 
     return link

@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from api.access import Asking, Visit
 from api.problems import language
-from api.web import assets, card_routes, choices, coverage, figure_routes, guide
+from api.web import area_routes, assets, card_routes, choices, coverage, figure_routes, guide
 from api.web.asked import Asked
 from api.web.rendering import READABLE, render, state_of
 from api.web.results import search
@@ -57,6 +57,7 @@ def router(settings: Settings, index: Index, app: FastAPI) -> APIRouter:
         return Response(_ROBOTS, media_type="text/plain; charset=utf-8")
 
     routes.include_router(card_routes.router(index))
+    routes.include_router(area_routes.router(settings, index))
     routes.include_router(figure_routes.router(settings, index))
     return routes
 

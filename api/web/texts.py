@@ -53,9 +53,11 @@ class Texts:
     def day(self, moment: dt.datetime | None) -> str:
         if moment is None:
             return self["undated"]
-        local = moment.astimezone(_PARIS)
-        day = self["first_day"] if local.day == 1 else str(local.day)
-        return self.say("date", day=day, month=self["months"].split()[local.month - 1], year=local.year)
+        return self.date(moment.astimezone(_PARIS).date())
+
+    def date(self, date: dt.date) -> str:
+        day = self["first_day"] if date.day == 1 else str(date.day)
+        return self.say("date", day=day, month=self["months"].split()[date.month - 1], year=date.year)
 
     def moment(self, moment: dt.datetime | None) -> str:
         if moment is None:

@@ -24,6 +24,8 @@ PAGES = [
     f"/s/{HOSPITAL}",
     f"/m/{WARD}",
     "/coverage",
+    "/coverage?department=69",
+    "/coverage/unequipped?department=69",
     "/register",
     "/legal",
     "/docs",
@@ -170,9 +172,10 @@ def test_a_structure_is_looked_through_from_the_map_to_a_person(visit: Visit) ->
     page.locator(".map a[aria-label^='Rhône']").click()
     expect(page.locator("#bars")).to_have_text("Par profession : Rhône")
     page.get_by_role("link", name=re.compile("Infirmier")).click()
-    page.get_by_role("link", name="Ceux qui n'ont pas encore de boîte").click()
-    expect(page.locator(".count")).to_have_text("Les 20 premiers résultats sur 41")
-    page.get_by_role("link", name="Voir plus de résultats").click()
+    page.get_by_label("Lyon 3e Arrondissement").check()
+    page.get_by_role("button", name="Qui n'a pas de boîte dans ces communes").click()
+    expect(page.locator(".count")).to_have_text("41 professionnels")
+    page.get_by_role("link", name="Professionnels suivants").click()
     page.get_by_role("link", name="Jean-René THIBAULT").click()
     expect(page.get_by_text("Là où elle exerce, on peut écrire à :")).to_be_visible()
 

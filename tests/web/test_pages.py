@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import gzip
 import re
 from collections.abc import Iterator
@@ -12,10 +13,11 @@ from markupsafe import escape
 from starlette.testclient import TestClient
 
 from api.app import create_app
-from api.web import cards
+from api.web import cards, coverage
 from api.web.assets import ASSETS
 from api.web.texts import TEXTS, telephone
 from directory.errors import BudgetExceeded
+from directory.index.measured import Measure
 from directory.index.reader import Index
 from directory.settings import Settings
 from tests.web.world import DOCTOR, DOCTORS_BOX, HOSPITAL, KINE, NURSE, WARD
@@ -25,6 +27,8 @@ PAGES = [
     "/",
     "/?q=lefevre",
     "/coverage",
+    "/coverage?department=69",
+    "/coverage/unequipped?department=69",
     "/register",
     "/legal",
     "/docs",
@@ -332,7 +336,52 @@ def test_coverage_counts_who_can_be_reached(client: TestClient) -> None:
     assert "100\u00a0% joignables" in page
     page = client.get("/coverage?department=69&profession=70").text
     assert re.search(r"Masseur-Kinésithérapeute</span> <span class=\"value\">0\u00a0%", page)
-    assert 'href="/?profession=70&amp;department=69&amp;mailbox=no&amp;kind=practitioner"' in page
+    assert 'href="/coverage/unequipped?department=69&amp;profession=70"' in page
+    page = client.get("/coverage?profession=70").text
+    assert 'href="/?profession=70&amp;mailbox=no&amp;kind=practitioner"' in page
+
+
+def test_a_département_is_counted_town_by_town_and_towns_lead_to_who_has_no_mailbox(client: TestClient) -> None:
+    page = client.get("/coverage?department=69&profession=70").text
+    assert 'value="69383"> Lyon 3e Arrondissement' in page
+    assert "<td>0 sur 1</td>" in page
+    assert 'name="profession" value="70"' in page
+    page = client.get("/coverage/unequipped?department=69&commune=69383&profession=70").text
+    assert "1 professionnel<" in page
+    assert "Lyon 3e Arrondissement · Masseur-Kinésithérapeute" in page
+    assert f'href="/p/{KINE}"' in page
+    assert 'href="/v1/coverage/unequipped?commune=69383&amp;profession=70"' in page
+
+
+def test_who_has_no_mailbox_is_listed_page_by_page(client: TestClient) -> None:
+    page = client.get("/coverage/unequipped?department=69").text
+    assert "42 professionnels" in page
+    assert page.count('<li class="result">') == 30
+    assert 'href="/coverage/unequipped?department=69&amp;from=30"' in page
+    assert client.get("/coverage/unequipped?department=69&from=30").text.count('<li class="result">') == 12
+    assert "Tous les professionnels ont" in client.get("/coverage/unequipped?department=69&commune=69999").text
+
+
+@pytest.mark.parametrize(
+    "asked", ["", "department=atlantis", "department=69&profession=zz", "department=69&" + "&".join(f"commune={n}" for n in range(101))]
+)  # fmt: skip
+def test_an_area_that_is_none_is_refused(client: TestClient, asked: str) -> None:
+    answer = client.get(f"/coverage/unequipped?{asked}")
+    assert answer.status_code == 422
+    assert "n&#39;est pas comprise" in answer.text
+
+
+def test_the_days_before_are_a_line_as_soon_as_there_are_two(client: TestClient) -> None:
+    page = client.get("/coverage").text
+    assert 'points="0.00,45.45 100.00,45.45"' in page
+    assert "De 4,5\u00a0% le 31 décembre 2025 à 4,5\u00a0% le 1er janvier 2026" in page
+    assert "il en faut au moins deux" in client.get("/coverage?department=48").text
+    measures = [Measure(dt.date(2026, 1, day), 200, 100 + 10 * day) for day in (1, 2, 5)]
+    drawn = coverage.line(measures)
+    assert drawn is not None
+    assert (drawn.low, drawn.high) == (55, 75)
+    assert drawn.points == "0.00,100.00 25.00,75.00 100.00,0.00"
+    assert drawn.months == (measures[-1],)
 
 
 def test_the_register_page_tells_dates_counts_and_freshness(client: TestClient) -> None:

@@ -89,7 +89,7 @@ function live(form) {
   function refuse(why) {
     const notice = document.createElement("p");
     notice.className = "notice";
-    notice.textContent = why;
+    notice.textContent = why.charAt(0).toUpperCase() + why.slice(1).replace(/ ([;:])/g, "\u00a0$1");
     list.replaceChildren(notice);
   }
 
