@@ -88,7 +88,8 @@ def test_every_page_fits_on_a_phone_and_where_letters_are_large(visit: Visit) ->
 def test_answers_come_while_one_types_and_the_address_follows(visit: Visit) -> None:
     page = visit.page
     page.goto("/")
-    page.keyboard.type("lefevbre lyon")  # the box has the focus
+    expect(page.locator("#q")).to_be_focused()
+    page.keyboard.type("lefevbre lyon")
     expect(page.locator(".result h3")).to_have_text(["Maëlle LEFÈVRE"])
     expect(page).to_have_url(re.compile(r"/\?q=lefevbre\+lyon$"))
     expect(page.locator("#said")).to_have_text("1 résultat")
@@ -104,6 +105,7 @@ def test_answers_come_while_one_types_and_the_address_follows(visit: Visit) -> N
 def test_everything_can_be_done_from_the_keyboard(visit: Visit) -> None:
     page, keyboard = visit.page, visit.page.keyboard
     page.goto("/")
+    expect(page.locator("#q")).to_be_focused()
     keyboard.type("martin")
     expect(page.locator(".result")).to_have_count(2)
     keyboard.press("ArrowDown")
@@ -204,6 +206,7 @@ def test_nothing_is_asked_of_others_and_nothing_breaks_the_policy(visit: Visit, 
     for path in PAGES:
         visit.page.goto(path)
     visit.page.goto("/")
+    expect(visit.page.locator("#q")).to_be_focused()
     visit.page.keyboard.type("lefevre")
     expect(visit.page.locator(".result")).to_have_count(1)
     assert visit.asked
