@@ -179,16 +179,41 @@ def show(
         return
     _describe(found)
     for line in found.get("rejected_lines") or ():
-        print(f"{line['file']}:{line['line']}: {line['reason']}: {line['raw']}")
+        column = f", column {line['column']}" if line["column"] else ""
+        print(f"{line['file']}:{line['line']}{column}: {line['reason']}: {line['raw']}")
 
 
 def _write_rejected(path: Path, lines: Iterable[RejectedLine]) -> None:
     with path.open("w", encoding="utf-8", newline="") as file:
         table_of = csv.writer(file)
-        table_of.writerow(("file", "line", "reason", "raw"))
-        for line in lines:
-            raw = line.raw.decode("utf-8", "backslashreplace")
-            table_of.writerow((line.file, line.line, line.reason, raw))
+        table_of.writerow(("file", "line", "column", "reason", "raw"))
+        table_of.writerows(line.as_json().values() for line in lines)
+
+
+@runs.command()
+def report(
+    context: typer.Context,
+    run: int,
+    json: bool = _JSON,
+    out: Path | None = typer.Option(None, "--out", help="Write the page to this file instead of standard output."),
+    lang: str = typer.Option("fr", "--lang", help="Language of the page: fr or en."),
+) -> None:
+    """The report of one import: a page that stands alone, or JSON."""
+    from api.run_pages import run_page
+    from directory.registry import reports
+    from directory.registry.database import open_database
+
+    if lang not in ("fr", "en"):
+        raise typer.BadParameter("fr or en", param_hint="--lang")
+    with open_database(context.obj, reader=True) as database:
+        found = reports.report(database, run)
+    if json:
+        print_json(found)
+    elif out is None:
+        print(run_page(found, lang))
+    else:
+        out.write_text(run_page(found, lang), "utf-8")
+        say(f"written: {out}")
 
 
 @runs.command()

@@ -75,6 +75,8 @@ def _describe(night: Night) -> None:
             say(f"{outcome.kind}: {reason}")
         if outcome.late:
             say(f"{outcome.kind}: the source's latest file is late")
+        if outcome.run_id is not None:
+            say(f"{outcome.kind}: its report: annuaire runs report {outcome.run_id} --out report.html")
         if outcome.status == "held":
             say(f"{outcome.kind}: look at it with: annuaire runs show {outcome.run_id}")
 

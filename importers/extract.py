@@ -73,13 +73,13 @@ class Batch:
     file: str
     raw: RawLines
 
-    def without(self, bad: pl.Expr, reason: str, reject: Reject) -> Batch:
-        """Quarantine the lines for which `bad` holds, and go on with the others."""
+    def without(self, bad: pl.Expr, reason: str, reject: Reject, *, column: str) -> Batch:
+        """Quarantine the lines for which `bad` holds, because of a column of the file, and go on with the others."""
         lines = self.frame.filter(bad)["line"]
         if not lines.len():
             return self
         for line in lines:
-            reject(RejectedLine(file=self.file, line=line, reason=reason, raw=self.raw[line]))
+            reject(RejectedLine(file=self.file, line=line, reason=reason, raw=self.raw[line], column=column))
         return Batch(frame=self.frame.filter(~bad), file=self.file, raw=self.raw)
 
 
@@ -131,6 +131,7 @@ class LineReader:
     def __init__(self, extract: Extract, reject: Reject) -> None:
         self._file = extract.member.name
         self._reject = reject
+        self._header = extract.header
         self._names = [f"#{place}" for place in range(len(extract.header))]
         self._fields = extract.fields
         self._width = len(extract.header)
@@ -152,8 +153,15 @@ class LineReader:
                 if problem is None:
                     kept.append(place)
                 else:
-                    number = numbers[place]
-                    self._reject(RejectedLine(file=self._file, line=number, reason=problem, raw=line[:4096]))
+                    self._reject(
+                        RejectedLine(
+                            file=self._file,
+                            line=numbers[place],
+                            reason=problem,
+                            raw=line[:4096],
+                            column=self._at_fault(line),
+                        )
+                    )
             numbers = [numbers[place] for place in kept]
             lines = [self._trimmed(lines[place]) for place in kept]
             block = b"\n".join(lines) + b"\n" if lines else b""
@@ -173,7 +181,7 @@ class LineReader:
     def _problem(self, line: bytes) -> str | None:
         if not _is_utf8(line):
             return "not UTF-8"
-        if _CONTROLS.search(line) or any(separator in line for separator in _LINE_SEPARATORS):
+        if not _is_clean(line):
             return "control character"
         if len(line) > LINE_BYTES:
             return "line too long"
@@ -181,6 +189,13 @@ class LineReader:
         if fields != self._width:
             return "too few fields" if fields < self._width else "too many fields"
         return None
+
+    def _at_fault(self, line: bytes) -> str:
+        """The column that makes a broken line broken; '' where none does on its own."""
+        fields = self._trimmed(line).split(b"|")
+        if len(fields) != self._width:
+            return ""
+        return next((name for name, value in zip(self._header, fields, strict=True) if not _is_clean(value)), "")
 
     def _trimmed(self, line: bytes) -> bytes:
         """Without the one empty field that older files have at the end of each row."""
@@ -203,6 +218,12 @@ class LineReader:
         columns = [pl.col(f"#{place}").alias(name) for name, place in self._fields.items()]
         absent = [pl.lit("").alias(name) for name in self._absent]
         return frame.select(*columns, *absent, pl.Series("line", numbers, dtype=pl.Int64))
+
+
+def _is_clean(text: bytes) -> bool:
+    return (
+        _is_utf8(text) and not _CONTROLS.search(text) and not any(separator in text for separator in _LINE_SEPARATORS)
+    )
 
 
 def mended(text: bytes) -> bytes:

@@ -34,7 +34,8 @@ _PAPERLESS: Final = {
     **dict.fromkeys(("n", "non", "false", "0"), False),
 }
 _IDENTIFIER_TYPES: Final = {"0": "ADELI_RANG", "1": "FINESS", "2": "SIREN", "3": "SIRET", "4": "RPPS_RANG"}
-_SEMANTIC: Final = tuple(columns.MAILBOX.columns)
+_COLUMNS: Final = columns.MAILBOX.columns
+_SEMANTIC: Final = tuple(_COLUMNS)
 _HOLDER_COLUMNS: Final = tuple(name for name in _SEMANTIC if name not in ("kind", "address", "paperless", "department"))
 
 
@@ -97,9 +98,9 @@ def _checked(batch: Batch, reject: Reject) -> Batch:
         file=batch.file,
         raw=batch.raw,
     )
-    batch = batch.without(pl.col("address") == "", "no address", reject)
-    batch = batch.without(~pl.col("address_ok"), "malformed address", reject)
-    return batch.without(~pl.col("kind").is_in(KINDS), "unknown mailbox type", reject)
+    batch = batch.without(pl.col("address") == "", "no address", reject, column=_COLUMNS["address"])
+    batch = batch.without(~pl.col("address_ok"), "malformed address", reject, column=_COLUMNS["address"])
+    return batch.without(~pl.col("kind").is_in(KINDS), "unknown mailbox type", reject, column=_COLUMNS["kind"])
 
 
 def _address_ok(address: str) -> bool:

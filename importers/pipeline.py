@@ -14,7 +14,7 @@ import polars as pl
 
 from directory.errors import DirectoryError, ImportRefused
 from directory.logs import reference
-from directory.registry import loading, runs
+from directory.registry import loading, runs, slices
 from directory.registry.database import Database
 from directory.registry.loading import Merge, Plan
 from directory.registry.runs import RejectedLine
@@ -24,6 +24,8 @@ from importers.report import ImportOptions, ImportReport
 
 _KEPT_REJECTED: Final = 10_000  # lines kept with a run; more are only counted
 _SAMPLE: Final = 5
+_MOVES: Final = 20  # pairs of domains between which addresses moved, the most first
+_SLICED: Final = (loading.ACTIVITY, loading.ORGANIZATION, loading.MAILBOX)
 
 
 @dataclass(slots=True)
@@ -37,6 +39,8 @@ class Job:
     sources: list[Mapping[str, Any]] = field(default_factory=list)
     rows: dict[str, int] = field(default_factory=dict)
     durations_s: dict[str, float] = field(default_factory=dict)
+    slices: dict[str, dict[str, dict[str, dict[str, int]]]] = field(default_factory=dict)
+    moves: list[Mapping[str, Any]] = field(default_factory=list)
     straight: bool = False  # a first load: what the register holds nothing of is staged while it is read
     _stage: tuple[str, float] | None = None
 
@@ -49,6 +53,24 @@ class Job:
         self.end_stage()
         self._stage = (name, time.monotonic())
         self.progress.stage(name, total)
+
+    def note_slices(self, merge: Merge, plan: Plan, change: str, keys: pl.DataFrame) -> None:
+        """Count records that a plan changes by profession and département, as the register has them now."""
+        assert plan.source.kind is not None
+        of_source = self.slices.setdefault(plan.source.name, {})
+        for by, numbers in merge.by_slice(plan.source.kind, keys).items():
+            for code, number in numbers.items():
+                of_source.setdefault(by, {}).setdefault(code, {})[change] = number
+
+    def details(self) -> dict[str, Any]:
+        """What is kept with the run for its report."""
+        self.end_stage()
+        return {
+            "durations_s": self.durations_s,
+            "rejected": dict(self.rejected),
+            "slices": self.slices,
+            "moves": self.moves,
+        }
 
     def end_stage(self) -> None:
         if self._stage is not None:
@@ -103,6 +125,8 @@ def run_import(
     with runs.import_lock(database):
         run_id = runs.start_run(database, kind, of_run=options.of_run)
         job = Job(progress)
+        if options.fetched_s is not None:
+            job.durations_s["fetching"] = options.fetched_s
         try:
             with contextlib.closing(make()) as reading:
                 return _import(database, run_id, reading, options, job)
@@ -120,7 +144,15 @@ def run_import(
 def _remember(database: Database, run_id: int, status: str, reasons: Sequence[str], job: Job) -> None:
     # The database may be what failed; the run is then marked when the next import starts.
     with contextlib.suppress(DirectoryError), database.writing() as connection:
-        runs.finish_run(connection, run_id, status, reasons=reasons, warnings=job.warnings)
+        runs.finish_run(
+            connection,
+            run_id,
+            status,
+            sources=job.sources,
+            reasons=reasons,
+            warnings=job.warnings,
+            details=job.details(),
+        )
         runs.keep_rejected(connection, run_id, job.kept)
 
 
@@ -174,11 +206,13 @@ def _apply(
 ) -> int | None:
     """Guard, stage, merge and publish; the new revision, or None when there was nothing to say."""
     changed = [plan for plan in plans if not plan.empty]
+    _note_before(merge, plans, job)
     if options.guards and not merge.first_load:
         job.stage("checking")
         earlier = runs.in_force(merge.connection, reading.kind, reading.as_of - BASELINE)
         reasons = reasons_to_hold(merge, plans, job.rows, job.rejected.total(), earlier, options)
         if reasons:
+            _note_changed(merge, plans, job)
             raise _RolledBack("dry-run" if options.dry_run else "held", reasons)
     if options.dry_run:
         raise _RolledBack("dry-run")
@@ -186,6 +220,7 @@ def _apply(
         reading.stage(merge, changed, job)
         job.stage("merging")
         merge.merge(changed, run_id=run_id, history_days=options.history_days)
+        _note_after(merge, changed, job)
         merge.labels(reading.labels())
         merge.analyze(changed)
     merge.refresh(plans)
@@ -221,8 +256,34 @@ def _finish(
         reasons=reasons,
         warnings=job.warnings,
         revision=revision,
+        details=job.details(),
     )
     runs.keep_rejected(connection, run_id, job.kept)
+
+
+def _note_before(merge: Merge, plans: Sequence[Plan], job: Job) -> None:
+    """What a plan removes is placed by what the register holds before the merge."""
+    for plan in plans:
+        if plan.source in _SLICED:
+            job.note_slices(merge, plan, "removed", plan.removed)
+        if plan.source is loading.MAILBOX:
+            moved = slices.moves(slices.domains_of(plan.removed), slices.domains_of(plan.changes.filter("is_new")))
+            job.moves += moved.head(_MOVES).to_dicts()
+
+
+def _note_after(merge: Merge, plans: Sequence[Plan], job: Job) -> None:
+    """What it creates and changes, by what the register holds after it; a first load is all there is, everywhere."""
+    if not merge.first_load:
+        for plan in plans:
+            if plan.source in _SLICED:
+                job.note_slices(merge, plan, "created", plan.changes.filter("is_new"))
+        _note_changed(merge, plans, job)
+
+
+def _note_changed(merge: Merge, plans: Sequence[Plan], job: Job) -> None:
+    for plan in plans:
+        if plan.source in _SLICED:
+            job.note_slices(merge, plan, "changed", plan.changes.filter(~pl.col("is_new")))
 
 
 def _sample(plan: Plan) -> dict[str, list[str]]:

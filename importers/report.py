@@ -13,7 +13,8 @@ from directory.settings import Settings
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImportOptions:
-    """`guards` off applies what was held; the limits are shares of records or rows (settings `import_*`)."""
+    """`guards` off applies what was held; the limits are shares of records or rows (settings `import_*`).
+    `fetched_s` is how long it took to fetch the files, for the report."""
 
     dry_run: bool = False
     allow_older: bool = False
@@ -22,6 +23,7 @@ class ImportOptions:
     at_generation_date: bool = False
     allow_unsigned: bool = False
     of_run: int | None = None
+    fetched_s: float | None = None
     removal_limit: float = 0.05
     row_floor: float = 0.98
     rejected_limit: float = 0.01

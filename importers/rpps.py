@@ -80,6 +80,7 @@ class PersonFile:
 
     def __init__(self, extract: Extract, labels: Labels, doubts: Doubts) -> None:
         self.file = KeyedFile(extract, self.source, "national_id", self.semantic)
+        self.key_column = extract.layout.columns["national_id"]
         self._labels, self._doubts = labels, doubts
 
     def compare(self, merge: Merge, job: Job) -> list[Plan]:
@@ -88,7 +89,8 @@ class PersonFile:
         reject = self.file.rejecting(job)
         for batch in self.file.read(job):
             # Lines without a national identifier cannot be kept; odd ones are kept and reported.
-            checked = batch.without(pl.col("national_id") == "", "no national identifier", reject)
+            nobody = pl.col("national_id") == ""
+            checked = batch.without(nobody, "no national identifier", reject, column=self.key_column)
             self._labels.note(checked.frame)
             self._doubts.note(checked)
             frame = self.seen(checked.frame)

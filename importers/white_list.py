@@ -251,10 +251,12 @@ def _entries(path: Path, root: etree._Element, lines_before: int) -> tuple[tuple
         if entry.operator_dn and _DOMAIN.fullmatch(entry.domain):
             found.append(entry)
         else:
-            reason = "malformed domain" if entry.operator_dn else "no operator"
+            reason, column = (
+                ("malformed domain", "Nom") if entry.operator_dn else ("no operator", "DNCertificatOperateur")
+            )
             line = _line(element) + lines_before
             raw = etree.tostring(element, encoding="UTF-8")[:4096]
-            rejected.append(RejectedLine(file=path.name, line=line, reason=reason, raw=raw))
+            rejected.append(RejectedLine(file=path.name, line=line, reason=reason, raw=raw, column=column))
     if not found:
         raise ImportRefused(f"{path.name}: the list is empty", reason="empty")
     return tuple(found), tuple(rejected)

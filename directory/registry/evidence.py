@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import datetime as dt
 from functools import cached_property
+from typing import Any
 
 from directory.model import Kind, Record
-from directory.registry import history, runs
+from directory.registry import history, reports
 from directory.registry.database import Database, connect, reader_url
 from directory.registry.history import Version
-from directory.registry.runs import Run
 from directory.registry.withdrawals import record_of
 from directory.settings import Settings
 
@@ -50,10 +50,10 @@ class Evidence:
         kind, found = record_of(self._database, key)
         return kind, history.record_on(self._database, kind, found, at)
 
-    def runs(self, limit: int) -> list[Run]:
-        """The last imports, newest first."""
-        return runs.list_runs(self._database, limit)
+    def runs(self, limit: int) -> list[dict[str, Any]]:
+        """The last imports, newest first: see `reports.summary`."""
+        return reports.list_summaries(self._database, limit)
 
-    def run(self, run_id: int) -> Run:
-        """One import with a sample of its rejected lines."""
-        return runs.show_run(self._database, run_id)
+    def run(self, run_id: int) -> dict[str, Any]:
+        """The report of one import: see `reports.report`."""
+        return reports.report(self._database, run_id)

@@ -229,6 +229,26 @@ class Merge:
         self.connection.execute(text("DROP TABLE known"))
         return [(code, number, stored) for code, number, stored in found]
 
+    def by_slice(self, kind: Kind, keys: pl.DataFrame) -> dict[str, dict[str, int]]:
+        """How many of these records (column key) there are by `profession` and by `department`, by code."""
+        found: dict[str, dict[str, int]] = {}
+        if not keys.height:
+            return found
+        self.settle()
+        self._temporary("known", keys.select("key"), 'key text COLLATE "C"')
+        self.connection.execute(text("ANALYZE known"))
+        for column, of_kind in (("profession", slices.PROFESSED), ("department", slices.PLACED)):
+            if kind in of_kind:
+                counted = self.connection.execute(
+                    text(
+                        f"SELECT {column}, count(DISTINCT key) FROM {of_kind[kind]} AS p JOIN known USING (key) "
+                        f"WHERE {column} <> '' GROUP BY {column}"
+                    )
+                )
+                found[column] = {row[0]: row[1] for row in counted}
+        self.connection.execute(text("DROP TABLE known"))
+        return found
+
     def mailboxes_at(self, domain: str) -> int:
         """How many mailboxes the register has at a domain."""
         counted = select(func.count()).select_from(mailbox).where(mailbox.c.domain == domain)

@@ -21,12 +21,24 @@ _IN_FORCE: Final = ("applied", "unchanged")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RejectedLine:
-    """A line that could not be imported: file, line number counted from 1 with the header, reason, the bytes read."""
+    """A line that could not be imported: file, line number counted from 1 with the header, reason, the bytes read, and
+    the column at fault as the file names it, '' where it is the whole line."""
 
     file: str
     line: int
     reason: str
     raw: bytes
+    column: str = ""
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain values for machines; what is not UTF-8 is escaped."""
+        return {
+            "file": self.file,
+            "line": self.line,
+            "column": self.column,
+            "reason": self.reason,
+            "raw": self.raw.decode("utf-8", "backslashreplace"),
+        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,17 +57,15 @@ class Run:
     warnings: Sequence[str] = ()
     revision: int | None = None
     of_run: int | None = None
+    details: Mapping[str, Any] = field(default_factory=dict)
     rejected: Mapping[str, int] = field(default_factory=dict)
     rejected_lines: Sequence[RejectedLine] = ()
 
     def as_json(self) -> dict[str, Any]:
-        """Plain values for machines; raw bytes are shown with what is not UTF-8 escaped."""
-        lines = [
-            {"file": r.file, "line": r.line, "reason": r.reason, "raw": r.raw.decode("utf-8", "backslashreplace")}
-            for r in self.rejected_lines
-        ]
+        """Plain values for machines."""
         names = ("run_id", "kind", "status", "started_at", "finished_at", "as_of", "sources", "counts", "reasons",
                  "warnings", "revision", "of_run", "rejected")  # fmt: skip
+        lines = [line.as_json() for line in self.rejected_lines]
         return {**{name: getattr(self, name) for name in names}, "rejected_lines": lines}
 
 
@@ -99,8 +109,13 @@ def finish_run(
     reasons: Sequence[str] = (),
     warnings: Sequence[str] = (),
     revision: int | None = None,
+    details: Mapping[str, Any] | None = None,
 ) -> None:
-    """Remember how an import ended; inside its own transaction when it was applied, so that both or neither hold."""
+    """Remember how an import ended; inside its own transaction when it was applied, so that both or neither hold.
+
+    `details` are for its report: `durations_s` by stage, `rejected` lines by reason, `slices` (changes by source, by
+    `profession` and `department`, by code) and `moves` of addresses between domains.
+    """
     connection.execute(
         update(import_run)
         .where(import_run.c.id == run_id)
@@ -113,6 +128,7 @@ def finish_run(
             reasons=list(reasons),
             warnings=list(warnings),
             revision=revision,
+            details=dict(details or {}),
         )
     )
 
@@ -121,7 +137,14 @@ def keep_rejected(connection: Connection, run_id: int, lines: Sequence[RejectedL
     """Keep the rejected lines with their run, each cut at 4 KiB."""
     if lines:
         rows = [
-            {"run_id": run_id, "file": r.file, "line": r.line, "reason": r.reason, "raw": r.raw[:RAW_BYTES]}
+            {
+                "run_id": run_id,
+                "file": r.file,
+                "line": r.line,
+                "reason": r.reason,
+                "raw": r.raw[:RAW_BYTES],
+                "column_name": r.column,
+            }
             for r in lines
         ]
         connection.execute(insert(rejected_line), rows)
@@ -153,8 +176,8 @@ def show_run(database: Database, run_id: int) -> Run:
         )
         return _run(
             row,
-            rejected={row.reason: row.number for row in reasons},
-            lines=[RejectedLine(file=r.file, line=r.line, reason=r.reason, raw=bytes(r.raw)) for r in lines],
+            rejected=row.details.get("rejected") or {row.reason: row.number for row in reasons},
+            lines=[_line(found) for found in lines],
         )
 
 
@@ -226,7 +249,11 @@ def rejected_of(database: Database, run_id: int) -> Iterator[RejectedLine]:
             raise NotFound(f"there is no run {run_id}")
         kept = select(rejected_line).where(rejected_line.c.run_id == run_id)
         for row in connection.execute(kept.order_by(rejected_line.c.file, rejected_line.c.line)):
-            yield RejectedLine(file=row.file, line=row.line, reason=row.reason, raw=bytes(row.raw))
+            yield _line(row)
+
+
+def _line(row: Row[Any]) -> RejectedLine:
+    return RejectedLine(file=row.file, line=row.line, reason=row.reason, raw=bytes(row.raw), column=row.column_name)
 
 
 def _run(row: Row[Any], rejected: Mapping[str, int] | None = None, lines: Sequence[RejectedLine] = ()) -> Run:
@@ -243,6 +270,7 @@ def _run(row: Row[Any], rejected: Mapping[str, int] | None = None, lines: Sequen
         warnings=row.warnings,
         revision=row.revision,
         of_run=row.of_run,
-        rejected=rejected or {},
+        details=row.details,
+        rejected=rejected or row.details.get("rejected") or {},
         rejected_lines=lines,
     )

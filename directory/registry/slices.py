@@ -1,4 +1,4 @@
-"""Parts of the register that are looked at on their own: a département, a mail domain."""
+"""Parts of the register that are looked at on their own: a département, a profession, a mail domain."""
 
 from __future__ import annotations
 
@@ -14,6 +14,12 @@ PLACED: Final = {
     "JOIN organization o ON o.key = a.organization_key)",
     Kind.ORGANIZATION: "(SELECT key, department FROM organization)",
     Kind.MAILBOX: "(SELECT address_key AS key, department FROM mailbox_holder)",
+}
+
+# The same for professions; structures have none.
+PROFESSED: Final = {
+    Kind.PRACTITIONER: "(SELECT national_id AS key, profession FROM exercise)",
+    Kind.MAILBOX: "(SELECT address_key AS key, profession FROM mailbox_holder)",
 }
 
 

@@ -180,6 +180,7 @@ import_run = Table(
     Column("warnings", JSONB, nullable=False, server_default="[]"),  # appended columns, unknown codes …
     Column("revision", BigInteger),  # what it committed, if anything
     Column("of_run", BigInteger),  # the run that this one applies or reverts to
+    Column("details", JSONB, nullable=False, server_default="{}"),  # for its report: see runs.finish_run
 )
 
 rejected_line = Table(
@@ -190,6 +191,7 @@ rejected_line = Table(
     Column("line", BigInteger, nullable=False),
     _text("reason"),
     Column("raw", LargeBinary, nullable=False),  # at most 4 KiB of it
+    _text("column_name"),  # the one at fault, as its file names it; '' where it is the whole line
     PrimaryKeyConstraint("run_id", "file", "line"),
 )
 

@@ -151,7 +151,7 @@ class _Work:
         began = time.monotonic()
         paths = [self.spool.fetch(kind, file, self.progress) for file in files]
         fetched_s = round(time.monotonic() - began, 3)
-        report = self._import(kind, paths)
+        report = self._import(kind, paths, fetched_s)
         self._prune(kind, paths)
         return Outcome(
             kind=kind,
@@ -161,7 +161,7 @@ class _Work:
             run_id=report.run_id,
             reasons=report.reasons,
             late=late,
-            durations_s={"fetching": fetched_s, **report.durations_s},
+            durations_s=report.durations_s,
             report=report,
         )
 
@@ -177,8 +177,8 @@ class _Work:
             kind=run.kind, status="held", files=names, as_of=run.as_of, run_id=run.run_id, reasons=reasons, late=late
         )
 
-    def _import(self, kind: str, paths: Sequence[Path]) -> ImportReport:
-        options = ImportOptions.of(self.settings, dry_run=self.dry_run)
+    def _import(self, kind: str, paths: Sequence[Path], fetched_s: float) -> ImportReport:
+        options = ImportOptions.of(self.settings, dry_run=self.dry_run, fetched_s=fetched_s)
         work: Callable[..., ImportReport] = _IMPORTS[kind]
         return work(self.database, paths, options, self.progress)
 

@@ -46,6 +46,8 @@ class Notice:
         if outcome.as_of is not None:
             lines.append(f"  {', '.join(outcome.files)}, {outcome.as_of:%Y-%m-%d %H:%M} UTC")
         lines += [f"  - {reason}" for reason in outcome.reasons]
+        if outcome.run_id is not None:
+            lines.append(f"  rapport / report: annuaire runs report {outcome.run_id} --out report.html")
         if self.event == "held":
             lines.append(f"  annuaire runs show {outcome.run_id}, puis / then: annuaire runs apply {outcome.run_id}")
         return "\n".join(lines)
