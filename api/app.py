@@ -37,6 +37,7 @@ from directory.index.reader import Index
 from directory.logs import pairs
 from directory.settings import Settings
 
+log = logging.getLogger("annuaire.http")
 access = logging.getLogger("annuaire.http.access")
 
 _DESCRIPTION: Final = """
@@ -134,6 +135,8 @@ class Envelope:
 
         try:
             await self._app(scope, receive, send_with_headers)
+        except exports.CutShort as cut:
+            log.info("an answer was cut short: %s %s", cut, pairs(request=request_id))
         finally:
             self._note(scope, request_id, status, time.perf_counter() - began)
 

@@ -41,7 +41,7 @@ FileName = Literal[
     "practitioners.csv", "practitioners.ndjson", "practitioners.vcf", "mailboxes.csv", "mailboxes.ndjson",
     "mailboxes.ldif", "mailboxes.vcf", "organizations.csv", "organizations.ndjson", "organizations.vcf",
 ]  # fmt: skip
-_CHUNK: Final = 256 * 1024
+_CHUNK: Final = 128 * 1024  # sent at a time: what else the worker answers waits for no more than that
 _WAIT_S: Final = 0.05
 _START_S: Final = 30.0  # for a maker to begin
 _DEAD_S: Final = 2.0  # a file without a lock whose maker has begun so long ago has none any more
@@ -50,6 +50,11 @@ _MAKING: Final = 2  # files that are made at a time
 _FILTERED_S: Final = 1800.0  # for which files of filters are kept
 _LEAST_FREE: Final = 2**30  # bytes on the disk
 _RANGE: Final = re.compile(r"bytes=(\d*)-(\d*)")
+
+
+class CutShort(Exception):
+    """An answer whose end there is no more to be had. The connection is closed before its last byte, which is how
+    clients can tell (RFC 9112 section 8); nothing has gone wrong."""
 
 
 def router(settings: Settings, index: Index) -> APIRouter:
@@ -181,13 +186,13 @@ class Exports:
                     looked = time.monotonic()
                     self._check(shown)
                     if _free(opened) and not file.exists():
-                        raise RuntimeError("the maker of an export has died")
+                        raise CutShort("its maker has died")
                 await asyncio.sleep(_WAIT_S)
 
     def _check(self, shown: str) -> None:
         with self._index.read() as snapshot:
             if snapshot.shown != shown:
-                raise RuntimeError("an export is of a revision that is shown no more")
+                raise CutShort("it is of a revision that is shown no more")
 
     async def _making(self, file: Path, name: str, given: Mapping[str, Any], shown: str) -> BinaryIO:
         """The file that is being made, once its maker has begun."""

@@ -129,7 +129,7 @@ def _cpu_s(pid: int) -> float:
 
 
 def measure(
-    kinds: dict[str, tuple[int, Sequence[str]]], pid: int, options: argparse.Namespace
+    kinds: Mapping[str, tuple[int, Sequence[str]]], pid: int, options: argparse.Namespace
 ) -> dict[str, list[Turn]]:
     """The turns of each kind: port and paths to ask, in alternation, the first round not counted."""
     turns: dict[str, list[Turn]] = {kind: [] for kind in kinds}

@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
+import http.client
 import io
 import json
+import logging
+import socket
+import subprocess
+import sys
+import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pytest
+import uvicorn
 from ldaptor.protocols.ldap.ldifprotocol import LDIF
 from starlette.testclient import TestClient
 
 from api.app import create_app
 from api.export_maker import Job, make
+from api.exports import _LOOK_S, Exports
+from api.service import config
 from directory.index.build import build_index
 from directory.index.encoding import attributes_of, partial_attribute
 from directory.index.follow import Follower
@@ -186,6 +197,91 @@ def test_another_revision_removes_the_files_of_the_one_before(folder: Path, regi
     after = asked(resumed)
     assert (after.status_code, after.headers["register-revision"]) == (200, "2")
     assert after.text.count("\n") == 10
+
+
+@contextlib.contextmanager
+def served(folder: Path) -> Iterator[int]:
+    """The port of a worker on a data folder."""
+    index = Index.open(folder / "index", map_bytes=2**28)
+    server = uvicorn.Server(config(create_app(Settings(data_dir=folder), index)))
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=server.run, args=([listener],))
+        thread.start()
+        yield listener.getsockname()[1]
+        server.should_exit = True
+        thread.join()
+    index.close()
+
+
+def large_file(folder: Path) -> int:
+    """Put a file in the place of an export, larger than what waits in a connection; its size."""
+    index = Index.open(folder / "index", map_bytes=2**28)
+    with index.read() as snapshot:
+        place = Exports(Settings(data_dir=folder), index).place(snapshot, "mailboxes.ndjson", {})
+    index.close()
+    place.parent.mkdir(parents=True)
+    return place.write_bytes(b"{}\n" * 10_000_000)
+
+
+def test_a_download_ends_before_its_last_byte_when_its_revision_is_shown_no_more(
+    folder: Path, register: RegisterOfRecords, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    size = large_file(folder)
+    with served(folder) as port:
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+        connection.request("GET", "/v1/exports/mailboxes.ndjson")
+        answer = connection.getresponse()
+        tag, begun = answer.headers["etag"], answer.read(100_000)
+        subprocess.run([sys.executable, "-c", _FOLLOW, str(folder / "index")], check=True)
+        time.sleep(1.5 * _LOOK_S)
+        with pytest.raises(http.client.IncompleteRead) as cut:
+            answer.read()
+        assert 0 < len(begun) + len(cut.value.partial) < size
+
+        wanted = {"Range": f"bytes={len(begun) + len(cut.value.partial)}-", "If-Range": tag}
+        connection.close()
+        connection.request("GET", "/v1/exports/mailboxes.ndjson", headers=wanted)
+        being_made = connection.getresponse()
+        assert (being_made.status, being_made.headers["retry-after"]) == (503, "5")
+        connection.close()
+    assert "cut short" in caplog.text
+    assert not [record for record in caplog.records if record.exc_info or record.levelno >= logging.WARNING]
+
+
+_FOLLOW: Final = """
+import sys
+from pathlib import Path
+from directory.index.follow import Follower
+from tests.index.people import PEOPLE, person
+from tests.index.register_of_records import RegisterOfRecords
+register = RegisterOfRecords.of(PEOPLE)
+register.commit(person(10, "NOUVEAU", "Ève", "LYON"))
+Follower(register, Path(sys.argv[1]), 2**28).step()
+"""  # in a process of its own: one process cannot have an index open twice
+
+
+def test_a_client_that_goes_away_leaves_nothing_behind(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    large_file(folder)
+    with served(folder) as port:
+        with socket.create_connection(("127.0.0.1", port)) as client:
+            client.sendall(b"GET /v1/exports/mailboxes.ndjson HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert client.recv(100)
+            assert any(file.endswith("mailboxes.ndjson") for file in _open_files())
+        until = time.monotonic() + 10
+        while any(file.endswith("mailboxes.ndjson") for file in _open_files()) and time.monotonic() < until:
+            time.sleep(0.01)
+        assert not any(file.endswith("mailboxes.ndjson") for file in _open_files())
+    assert not [record for record in caplog.records if record.exc_info or record.levelno >= logging.WARNING]
+
+
+def _open_files() -> list[str]:
+    found = []
+    for place in Path("/proc/self/fd").iterdir():
+        with contextlib.suppress(OSError):
+            found.append(str(place.readlink()))
+    return found
 
 
 def job(folder: Path, shown: str, target: Path) -> Job:
