@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+import numpy as np
 import polars as pl
 
 from directory.registry.loading import Merge, Plan, Source
@@ -46,10 +47,14 @@ class KeyedFile:
         self._lines = lines = scan(self.extract, self._field, lower=lower, advance=job.progress.advance)
         held = stored.result()
         self.straight = job.straight and not held.height
-        same = lines.per_key().join(held, on=("key", "raw"), how="semi")["key"] if held.height else held["key"]
-        if same.len():
-            self._places = lines.not_of_keys(same)
-            self.considered = held.select("key").join(same.to_frame(), on="key", how="anti")
+        found = lines.per_key()
+        # A whole number is joined on far sooner than a text; it is a digest of lines that bear the key, too.
+        pairs = found.with_row_index("new").join(held.with_row_index("old"), on="raw", suffix="_held")
+        same = pairs.filter(pl.col("key") == pl.col("key_held"))
+        if same.height:
+            changed = _others(found, same["new"])["key"]
+            self._places = pl.concat([lines.of_keys(changed), lines.without_key()])
+            self.considered = _others(held, same["old"]).select("key")
         else:
             self._places = pl.arange(lines.number, eager=True)
 
@@ -96,6 +101,13 @@ class KeyedFile:
     def close(self) -> None:
         if hasattr(self, "_lines"):
             self._lines.close()
+
+
+def _others(frame: pl.DataFrame, rows: pl.Series) -> pl.DataFrame:
+    """The rows of a frame but these."""
+    kept = np.ones(frame.height, dtype=bool)
+    kept[rows.to_numpy()] = False
+    return frame.filter(pl.Series(kept))
 
 
 def _nowhere(_: RejectedLine) -> None:

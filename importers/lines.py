@@ -55,24 +55,35 @@ class Lines:
 
     def per_key(self) -> pl.DataFrame:
         """key and raw: the sum of the digests of a key's lines."""
-        return digests.summed(pl.DataFrame({"key": self.keys, "raw": self.raw}).drop_nulls("key"))
+        begins = self.keys.ne_missing(self.keys.shift()).to_numpy().copy()
+        begins[:1] = True
+        at = np.flatnonzero(begins)
+        keys = self.keys.gather(at)
+        if keys.n_unique() < keys.len():
+            return digests.summed(pl.DataFrame({"key": self.keys, "raw": self.raw}).drop_nulls("key"))
+        # As extracts are written, lines of a key follow one another: nothing has to be grouped.
+        sums = np.add.reduceat(self.raw.to_numpy(), at) if len(at) else np.empty(0, np.uint64)
+        return pl.DataFrame({"key": keys, "raw": sums.view(np.int64)}).drop_nulls("key")
 
     def of_keys(self, keys: pl.Series) -> pl.Series:
         """Where the lines of these keys stand."""
         return self._places().join(pl.DataFrame({"key": keys}), on="key", how="semi", maintain_order="left")["place"]
 
-    def not_of_keys(self, keys: pl.Series) -> pl.Series:
-        """Where the other lines stand, those without a key included."""
-        return self._places().join(pl.DataFrame({"key": keys}), on="key", how="anti", maintain_order="left")["place"]
+    def without_key(self) -> pl.Series:
+        """Where the lines stand that are too broken to have a key."""
+        return self._places().filter(pl.col("key").is_null())["place"]
 
-    def batches(self, places: pl.Series, reject: Reject, advance: Advance = _nothing) -> Iterator[Batch]:
+    def batches(
+        self, places: pl.Series, reject: Reject, advance: Advance = _nothing, *, known: bool = False
+    ) -> Iterator[Batch]:
         """The lines at these places, checked and cut into columns; broken ones go to `reject`. The lines of one key
-        are never in different batches, wherever in the file they stand."""
+        are never in different batches, wherever in the file they stand. Those that are `known` were checked on an
+        earlier night."""
         reader = LineReader(self.extract, reject)
         for chosen in self._grouped(places):
             numbers = chosen.tolist()
             lines = list(self._read(chosen))
-            yield reader.batch(lines, [number + 2 for number in numbers])
+            yield reader.batch(lines, [number + 2 for number in numbers], known=known)
             advance(sum(map(len, lines)) + len(lines))
 
     def duplicates(self, rejected: Sequence[int]) -> int:

@@ -243,7 +243,7 @@ class ActivityReader(PersonFile):
         assert self.file.considered is not None
         there = merge.working_at(touched).join(self.file.considered, on="key", how="anti")
         lines = self.file.lines
-        for batch in lines.batches(lines.of_keys(there["key"]), lambda _: None):
+        for batch in lines.batches(lines.of_keys(there["key"]), lambda _: None, known=True):
             structures = _organizations(self.complete(batch.frame))
             named = structures.join(touched, left_on="organization_key", right_on="key", how="semi")
             self._organizations.add(_variants(named))

@@ -36,9 +36,9 @@ def parsed(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     seen: list[int] = []
     batch = LineReader.batch
 
-    def watched(self: LineReader, lines: Any, numbers: Any) -> Any:
+    def watched(self: LineReader, lines: Any, numbers: Any, **known: Any) -> Any:
         seen.extend(numbers)
-        return batch(self, lines, numbers)
+        return batch(self, lines, numbers, **known)
 
     monkeypatch.setattr(LineReader, "batch", watched)
     return seen
@@ -55,6 +55,12 @@ def test_digests_are_the_same_on_every_machine_and_with_every_library(tmp_path: 
 
 
 GOLDEN = [("810990000001", 7653660469414087714), ("810990000002", 8030572947260628352)]
+
+
+def test_lines_of_a_key_add_up_alike_together_and_apart(tmp_path: Path) -> None:
+    together = scanned(write(tmp_path, columns.ACTIVITY, people(1, 1, 2, 3)))
+    apart = scanned(write(tmp_path, columns.ACTIVITY, people(1, 2, 3, 1)))
+    assert apart.per_key().sort("key").equals(together.per_key().sort("key"))
 
 
 def test_digests_of_rows_are_the_same_as_well() -> None:
@@ -169,9 +175,9 @@ def test_a_file_that_is_written_to_while_it_is_read_is_refused(
     path = write(tmp_path, columns.ACTIVITY, people(1, 2))
     batch = LineReader.batch
 
-    def meddled(self: LineReader, lines: Any, numbers: Any) -> Any:
+    def meddled(self: LineReader, lines: Any, numbers: Any, **known: Any) -> Any:
         path.write_bytes(path.read_bytes() + b"more")
-        return batch(self, lines, numbers)
+        return batch(self, lines, numbers, **known)
 
     monkeypatch.setattr(LineReader, "batch", meddled)
     with pytest.raises(ImportRefused, match="has changed while it was read"):
