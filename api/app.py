@@ -81,7 +81,7 @@ def create_app(settings: Settings, index: Index, trace: Trace | None = None) -> 
         exports.router(settings, index),
         health.router(settings, index),
         metrics.router(settings),
-        pages.router(settings, index, app),
+        pages.router(settings, index, app, past),
     ):
         app.include_router(router)
     app.mount(addressing.PREFIX, fhir.create(settings, index))

@@ -31,7 +31,7 @@ def router(past: Past) -> APIRouter:
     async def runs(
         request: Request, asking: Asking, limit: Annotated[int, Query(ge=1, le=_MOST, examples=[5])] = 20
     ) -> Response:
-        known_only(request)
+        known_only(request, runs)
         asking.asks_by_name()
         return answers.answer({"runs": await run_in_threadpool(past.evidence.runs, limit)})
 

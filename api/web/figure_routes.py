@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+from typing import Any, Final
+
 from fastapi import APIRouter, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
+from api.evidence import Past
 from api.health import freshness
 from api.web import coverage
 from api.web.rendering import READABLE, render
 from directory import nomenclature
-from directory.errors import NotFound
+from directory.errors import NotFound, Unavailable
 from directory.index.reader import Index
 from directory.settings import Settings
 
+_IMPORTS: Final = 6  # the last ones; all of them have a page of their own
 
-def router(settings: Settings, index: Index) -> APIRouter:
+
+def router(settings: Settings, index: Index, past: Past) -> APIRouter:
     routes = APIRouter()
 
     @routes.api_route("/coverage", methods=READABLE)
@@ -27,6 +32,7 @@ def router(settings: Settings, index: Index) -> APIRouter:
     @routes.api_route("/register", methods=READABLE)
     async def register_page(request: Request) -> Response:
         health, age_s = freshness(settings, index)
+        imports = await run_in_threadpool(_imports, past) if health == "ready" else None
         with index.read() as snapshot:
             return render(
                 request,
@@ -36,11 +42,20 @@ def router(settings: Settings, index: Index) -> APIRouter:
                 health=health,
                 age_s=age_s,
                 counts=snapshot.counts(),
+                imports=imports,
                 passages=list(reversed(index.passages())),
                 whole=coverage.whole(snapshot),
             )
 
     return routes
+
+
+def _imports(past: Past) -> list[dict[str, Any]] | None:
+    """The last imports; None while the register, which alone remembers them, cannot be reached."""
+    try:
+        return past.evidence.runs(_IMPORTS)
+    except Unavailable:
+        return None
 
 
 def _coverage(request: Request, index: Index, profession: str, department: str) -> Response:

@@ -8,6 +8,7 @@ from fastapi import APIRouter, FastAPI, Request
 from starlette.responses import Response
 
 from api.access import Asking, Visit
+from api.evidence import Past
 from api.problems import language
 from api.web import area_routes, assets, card_routes, choices, coverage, figure_routes, guide
 from api.web.asked import Asked
@@ -26,7 +27,7 @@ _ROBOTS: Final = "User-agent: *\n" + "".join(
 )
 
 
-def router(settings: Settings, index: Index, app: FastAPI) -> APIRouter:
+def router(settings: Settings, index: Index, app: FastAPI, past: Past) -> APIRouter:
     routes = APIRouter(include_in_schema=False)
 
     @routes.api_route("/", methods=READABLE)
@@ -58,7 +59,7 @@ def router(settings: Settings, index: Index, app: FastAPI) -> APIRouter:
 
     routes.include_router(card_routes.router(index))
     routes.include_router(area_routes.router(settings, index))
-    routes.include_router(figure_routes.router(settings, index))
+    routes.include_router(figure_routes.router(settings, index, past))
     return routes
 
 

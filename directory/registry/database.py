@@ -12,6 +12,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 import psycopg2
+from psycopg2.errors import UndefinedColumn, UndefinedTable
 from sqlalchemy import Connection, Engine, create_engine
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.pool import QueuePool
@@ -93,12 +94,15 @@ def _driver(url: str) -> str:
 
 @contextlib.contextmanager
 def translated() -> Iterator[None]:
-    """Turn the driver's connection errors into `Unavailable`; a wrong statement stays a defect."""
+    """Turn the driver's connection errors into `Unavailable`, and a schema that is older than this program, as it is
+    between an upgrade and the next writing command; a wrong statement stays a defect."""
     try:
         yield
     except (OperationalError, InterfaceError, psycopg2.OperationalError, psycopg2.InterfaceError) as error:
         raise Unavailable(f"the register's database: {_first_line(error)}") from error
     except DBAPIError as error:
+        if isinstance(error.orig, UndefinedColumn | UndefinedTable):
+            raise Unavailable("the register's schema is older than this program: annuaire migrate") from error
         if error.connection_invalidated:
             raise Unavailable(f"the register's database: {_first_line(error)}") from error
         raise

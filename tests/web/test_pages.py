@@ -7,6 +7,7 @@ import gzip
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from markupsafe import escape
@@ -19,6 +20,7 @@ from api.web.texts import TEXTS, telephone
 from directory.errors import BudgetExceeded
 from directory.index.measured import Measure
 from directory.index.reader import Index
+from directory.registry.evidence import Evidence
 from directory.settings import Settings
 from tests.web.world import DOCTOR, DOCTORS_BOX, HOSPITAL, KINE, NURSE, WARD
 
@@ -389,6 +391,32 @@ def test_the_register_page_tells_dates_counts_and_freshness(client: TestClient) 
     assert re.search(r"<dt>professionnels</dt><dd>44</dd>", page)
     assert re.search(r"<dt>boîtes aux lettres</dt><dd>4</dd>", page)
     assert "Révision" in page
+
+
+def _import(number: int, kind: str, status: str) -> dict[str, Any]:
+    counts = {"created": 3, "changed": 20, "removed": 1}
+    return {
+        "run": number, "kind": kind, "status": status, "data_of": dt.datetime(2026, 1, 1, 3, tzinfo=dt.UTC),
+        "records": {"activity": counts, "organization": counts},
+    }  # fmt: skip
+
+
+def test_the_register_page_tells_of_the_last_imports_and_leads_to_their_reports(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "n&#39;est pas joignable" in client.get("/register").text  # there is no database
+
+    def runs(_: Evidence, limit: int) -> list[dict[str, Any]]:
+        return [_import(8, "trusted-domains", "held"), _import(7, "rpps", "applied")][:limit]
+
+    monkeypatch.setattr("api.web.figure_routes.freshness", lambda *_: ("ready", 1.0))
+    monkeypatch.setattr(Evidence, "runs", runs)
+    page = client.get("/register").text
+    assert re.search(r'href="/register/runs/8">8 Liste blanche</a></th><td><span class="warn">retenu', page)
+    assert re.search(
+        r"7 Professionnels</a></th><td>publié</td><td>1er janvier 2026</td><td>6</td><td>40</td><td>2<", page
+    )
+    assert 'href="/register/runs"' in page
 
 
 def test_the_legal_page_names_who_runs_the_service(client: TestClient) -> None:
