@@ -12,11 +12,12 @@ from starlette.responses import Response
 
 from api.access import Asking
 from api.answers import answer, register
-from directory.index.answers import Match
-from directory.index.reader import Index
+from directory.index.reader import Index, Snapshot, StoredDocument
 from directory.model import Kind
 from directory.query import Resolves, TextQuery
 from directory.settings import Settings
+
+_KEPT: Final = 10_000  # suggestions, of some 200 bytes
 
 EXAMPLE: Final = {
     "register": {"revision": 3, "as_of": "2026-01-15T03:15:00Z", "source": "RPPS, Annuaire Santé (ANS)"},
@@ -63,17 +64,28 @@ def router(settings: Settings, index: Index) -> APIRouter:
             body = {
                 "register": register(page.state),
                 "query": asked.q,
-                "suggestions": [_suggestion(match) for match in page.matches],
+                "suggestions": [_suggestion(snapshot, match.document) for match in page.matches],
             }
             return answer(body)
 
     return routes
 
 
-def _suggestion(match: Match) -> dict[str, Any]:
-    document = match.document
-    record = orjson.loads(document.json)
-    return {"kind": str(document.kind), "key": document.key, **_SHOWN[document.kind](record)}
+def _suggestion(snapshot: Snapshot, document: StoredDocument) -> orjson.Fragment:
+    """How a document is shown, kept for as long as the revision is the same: the next letter mostly leaves the same
+    ones, and records are long."""
+    kept: dict[int, orjson.Fragment] = snapshot.kept.setdefault("suggestions", {})
+    found = kept.get(document.number)
+    if found is None:
+        if len(kept) >= _KEPT:
+            kept.clear()
+        shown = {
+            "kind": str(document.kind),
+            "key": document.key,
+            **_SHOWN[document.kind](orjson.loads(document.json)),
+        }
+        found = kept[document.number] = orjson.Fragment(orjson.dumps(shown))
+    return found
 
 
 def _practitioner(record: dict[str, Any]) -> dict[str, Any]:

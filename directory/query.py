@@ -183,7 +183,7 @@ class TextQuery:
     where: Predicate = field(default_factory=Anything)
     limit: int = 20
     explain: bool = False
-    typing: bool = False  # asked again at each letter: nothing is guessed while the page is full of what begins so
+    typing: bool = False  # asked again at each letter: what begins so is enough, with what sounds alike
     deadline_s: float = 5.0
 
 

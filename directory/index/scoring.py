@@ -74,7 +74,8 @@ class Laid:
     """The words of a query laid on a document: what it costs in all, the words that fit nothing to the letter, what
     those cost that were taken for misspelt ones, and for which words, whether the query is the whole name, whether a
     word of it was taken for what says little (the beginning of a name, a département) and may be another one misspelt,
-    whether one was taken for a misspelt name, and, when asked for, each part of the cost."""
+    whether one was taken for a misspelt name, whether each is there as typed, or begins so, or is another word for
+    what is there, and, when asked for, each part of the cost."""
 
     cost: float = 0.0
     misfits: list[Asked] = field(default_factory=list)
@@ -83,6 +84,7 @@ class Laid:
     whole: bool = False
     loose: bool = False
     misspelt: bool = False
+    literal: bool = True
     why: dict[str, str | float] = field(default_factory=dict)
 
 
@@ -104,6 +106,9 @@ def lay(parts: list[str], asked: Sequence[Asked], *, explain: bool = False) -> L
             laid.guessed += fit.cost
             laid.guess += fit.on
             laid.misspelt |= fit.where == "name"
+            laid.literal = False
+        elif fit.how == GIVEN_UP:
+            laid.literal = False
         laid.loose |= fit.where == _DEPARTMENT or (fit.how, fit.where) == ("begins", "name")
         if fit.cost > SYNONYM + ELSEWHERE["place"]:
             laid.misfits.append(one)

@@ -40,9 +40,10 @@ if TYPE_CHECKING:
     from directory.index.reader import Snapshot
 
 _MOST: Final = 50  # documents scored for one stage, or three times what was asked for
-_MOST_TYPING: Final = 40  # the same where it is asked again at each letter
+_MOST_TYPING: Final = 24  # the same where it is asked again at each letter
 _MOST_GUESSES: Final = 40  # of those, with names taken for misspelt ones; more of them are looked at
 _MORE: Final = 4  # documents of one set that are scored beyond what was asked for
+_MORE_TYPING: Final = 1  # the same where it is asked again at each letter
 _DOUBLES: Final = 12  # mailboxes of one set whose holders are looked for
 _THRESHOLD: Final = 0.4  # what is left of a full score at least
 _WORSE: Final = 1.7  # how much dearer than the best a match may be
@@ -123,11 +124,11 @@ class _Search:
         wrong = self._maybe_wrong()
         self._expand([(one, alike if one in wrong else heard) for one in self._asked])
         others = [one for one in self._asked if one not in wrong]
-        if others and self._is_short_of_guesses():
+        if others and not self._is_begun() and self._is_short_of_guesses():
             self._expand([(one, alike) for one in others])
         for stage in _STAGES:
             best = self._best()
-            if best and stage.is_needless(best):
+            if best and (self._is_begun() or stage.is_needless(best)):
                 return
             words = best.laid.misfits if best else self._asked
             self._expand([(one, stage.step) for one in words], all_words=stage.all_words)
@@ -135,11 +136,18 @@ class _Search:
     def _maybe_wrong(self) -> Sequence[Asked]:
         """The words that may be mistyped; the others may still be heard of and never seen in writing."""
         best = self._best()
+        if self._is_begun():
+            return ()  # the next letters will tell
         if best is None or best.cost > _LIKELY:
             return self._asked
         if best.laid.whole:
             return ()  # somebody has the very name that was typed
         return best.laid.misfits or self._asked
+
+    def _is_begun(self) -> bool:
+        """Whether more is still to be typed of what fits to the letter so far."""
+        best = self._best()
+        return self._query.typing and best is not None and best.laid.literal
 
     def _expand(self, words: Sequence[tuple[Asked, Step]], *, all_words: bool = True) -> None:
         more = [one.take(self._snapshot, step) for one, step in words]
@@ -157,7 +165,7 @@ class _Search:
 
     def _is_good(self, found: _Found) -> bool:
         if self._query.typing:
-            return found.cost <= _CLEAN or _is_begun(found)
+            return found.laid.literal
         return found.cost <= _CLEAN and not found.laid.loose
 
     def _is_short_of_guesses(self) -> bool:
@@ -194,7 +202,8 @@ class _Search:
     def _most_of(self, lot: Likely) -> int:
         """How many documents of one set are scored."""
         alone = len(self._asked) == 1 and lot.cost > _CLEAN
-        return _ALIKE + 1 if alone else self._query.limit + _MORE
+        more = _MORE_TYPING if self._query.typing else _MORE
+        return _ALIKE + 1 if alone else self._query.limit + more
 
     def _are_enough(self, cost: float) -> bool:
         """Whether there are as many documents as asked for, and one more, that cost no more than so much: what is
@@ -299,11 +308,6 @@ class _Search:
 
 def _cost(found: _Found) -> float:
     return found.laid.cost
-
-
-def _is_begun(found: _Found) -> bool:
-    """Whether what is missing are the letters still to be typed of a word too short to be misspelt."""
-    return found.cost <= _LIKELY and all(len(one.word) < _SHORT for one in found.laid.misfits)
 
 
 def _in_turn(kept: Sequence[_Found]) -> list[tuple[float, _Found]]:

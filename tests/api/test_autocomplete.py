@@ -53,6 +53,21 @@ def test_the_beginning_of_a_name_suggests_who_bears_it(client: TestClient, typed
     assert texts(client, typed)[:1] == [first]
 
 
+@pytest.mark.parametrize(
+    ("typed", "first"), [("lefevre", "LEFEBVRE Philippe"), ("quesmo", "D'ARVILLERS-QUESNOY Maëlle")]
+)
+def test_a_misspelt_beginning_suggests_who_may_be_meant(client: TestClient, typed: str, first: str) -> None:
+    assert texts(client, typed)[:1] == [first]
+
+
+def test_nothing_is_guessed_beside_what_begins_as_typed(client: TestClient) -> None:
+    assert texts(client, "martin sop") == ["MARTIN Sophie"]
+
+
+def test_the_same_letters_again_suggest_the_same(client: TestClient) -> None:
+    assert client.get("/v1/autocomplete?q=mart").content == client.get("/v1/autocomplete?q=mart").content
+
+
 def test_a_whole_surname_comes_before_those_that_go_on(client: TestClient) -> None:
     assert texts(client, "martin")[0] == "MARTIN Sophie"
 
