@@ -3,7 +3,9 @@
 Recipients by name are the queries "name + city" of the retrieval benchmark, name and town apart. An answer is *right*
 when it resolves to somebody of that name in that place, or says *ambiguous* where the extract has several of them, or
 *wrong* when it resolves to anybody else. The rest asks again without need: *ambiguous* or *unresolved* where there is
-one only.
+one only. Half of the queries give the family name alone; where several in the place bear it, no answer but *ambiguous*
+is honest. So shares are told of all (`resolved_right`), with the rightly ambiguous ones (`right`), and of those
+recipients whom the extract has once (`resolved_right_of_one`): that one is held against the bar, as well as the second.
 """
 
 from __future__ import annotations
@@ -113,16 +115,24 @@ def _quality(server: Address, people: People, options: argparse.Namespace) -> di
     named = draw(people, options.recipients, options.seed)
     results, seconds = ask(server, [one.recipient() for one in named])
     counts: dict[str, Counter[str]] = defaultdict(Counter)
+    of_one: dict[str, Counter[str]] = defaultdict(Counter)
     for one, result in zip(named, results, strict=True):
         verdict = judged(one, result, people)
         for kind in (one.kind, "all"):
             counts[kind][verdict] += 1
+            of_one[kind][verdict] += one.fitting == 1
     shares = {}
     for kind, of in counts.items():
         total = of.total()
         right = of["resolved right"] + of["rightly ambiguous"]
-        shares[kind] = {"recipients": total, **of, "right": round(right / total, 4),
-                        "wrong_share": round(of["wrong"] / total, 4)}  # fmt: skip
+        shares[kind] = {
+            "recipients": total,
+            **of,
+            "right": round(right / total, 4),
+            "resolved_right": round(of["resolved right"] / total, 4),
+            "resolved_right_of_one": round(of_one[kind]["resolved right"] / max(of_one[kind].total(), 1), 4),
+            "wrong_share": round(of["wrong"] / total, 4),
+        }
     return {"quality": shares, "named_seconds": round(seconds, 2)}
 
 
@@ -143,7 +153,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     met = found["mixed"]["seconds"] < _MOST_S * len(recipients) / 10_000
     if people is not None:
         every = found["quality"]["all"]
-        met = met and every["right"] >= _LEAST_RIGHT and every["wrong_share"] < _MOST_WRONG
+        least = min(every["right"], every["resolved_right_of_one"])
+        met = met and least >= _LEAST_RIGHT and every["wrong_share"] < _MOST_WRONG
     print(json.dumps({**found, "met": met}, indent=1))
     write_result(options.json, {"benchmark": "resolve", **provenance("bench.resolve", options), **found, "met": met})
     return 0 if met else 1

@@ -37,6 +37,8 @@ Documents = Callable[["Snapshot", str], BitMap]
 _CANDIDATES: Final = 5
 _READ: Final = 60  # persons whose names are looked at; more of them cannot be told apart anyway
 _TITLES: Final = frozenset({"dr", "docteur", "pr", "professeur", "mme", "mlle", "mr"})
+_WRITTEN_OUT: Final = {"st": "saint", "ste": "sainte"}
+_DISTRICT: Final = frozenset({"arrondissement", "cedex"})
 _ALIKE: Final = 0.85  # how like the name has to be of somebody who is meant although it is misspelt …
 _AHEAD: Final = 0.08  # … and how much less like that of the next one
 _LITERAL: Final = SYNONYM + 0.05  # more than a word of its class: the very word, or another one for it
@@ -82,18 +84,23 @@ def resolve(snapshot: Snapshot, recipient: Recipient) -> Resolution:
         return _at_misspelt_place(snapshot, recipient, named)
     if not fitting:
         return Resolution(order.first(snapshot, named, _CANDIDATES), _unfit(snapshot, recipient, named))
-    return _told_apart(snapshot, words, fitting, told)
+    return _told_apart(snapshot, recipient, words, fitting, told)
 
 
-def _told_apart(snapshot: Snapshot, words: Sequence[str], fitting: BitMap, told: Sequence[str]) -> Resolution:
+def _told_apart(
+    snapshot: Snapshot, recipient: Recipient, words: Sequence[str], fitting: BitMap, told: Sequence[str]
+) -> Resolution:
+    if len(fitting) > _READ and len(words) == 1:
+        fitting = fitting & sets.term(snapshot, Field.SN, words[0]) or fitting
     if len(fitting) > _READ:
-        exact = fitting & sets.term(snapshot, Field.SN, words[0]) if len(words) == 1 else fitting
-        return Resolution(order.first(snapshot, exact or fitting, _CANDIDATES), ("too-many", *told))
+        return Resolution(order.first(snapshot, fitting, _CANDIDATES), ("too-many", *told))
     fits: dict[int, list[int]] = {}
     for number in order.ordered(snapshot, fitting):
         fits.setdefault(_fit(snapshot, number, words), []).append(number)
     level = min(fits)
     best = fits[level]
+    if len(best) > 1 and recipient.place:
+        best = [number for number in best if _is_in_town(snapshot, number, recipient.place)] or best
     alone = len(best) == 1 and (level == _WHOLE or (level == _IN_PART and bool(told)))
     return Resolution(best[:_CANDIDATES], (_HOW[level], *told), resolved=alone)
 
@@ -161,6 +168,19 @@ def _unfit(snapshot: Snapshot, recipient: Recipient, named: BitMap) -> list[str]
 
 def _at_place(snapshot: Snapshot, place: str) -> BitMap:
     return _kept(snapshot, "place", place)
+
+
+def _is_in_town(snapshot: Snapshot, number: int, place: str) -> bool:
+    """Whether somebody works in the very town, and not just where its name is a part of another one's: who writes
+    Calais does not mean the Pas-de-Calais. Districts of a town are in it."""
+    town = _town(text.words(place))
+    towns = snapshot.document(number).field(Field.CITY)
+    return any(_town(text.words_of_folded(other)) == town for other in towns)
+
+
+def _town(words: Sequence[str]) -> list[str]:
+    """The words of a town's name, as it is written out, without the number of a district."""
+    return [_WRITTEN_OUT.get(word, word) for word in words if word not in _DISTRICT and not word[0].isdigit()]
 
 
 def _of_profession(snapshot: Snapshot, profession: str) -> BitMap:

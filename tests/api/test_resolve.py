@@ -34,6 +34,9 @@ _HOSPITAL = structure(
     MailboxSummary(address="contact@ch-valmorin.mssante.fr", kind="ORG", trusted=True),
 )
 _CLINIC = structure("F699900016", "CLINIQUE DES TILLEULS", "BRON", "69500")
+_BELFORD = structure("F699900017", "CABINET DU PONT", "SAINT-BELFORD", "69501")
+_BESIDE = structure("F699900018", "CABINET DU PRE", "LE VIEUX SAINT BELFORD", "69502")
+_DISTRICT = structure("F699900019", "CABINET DU PARC", "LYON 3E ARRONDISSEMENT", "69003")
 
 
 def doctor(
@@ -72,6 +75,9 @@ _PEOPLE: list[Record] = [
     doctor(4, "BERTHIER", "Marc-Antoine", _HOSPITAL, own("ma.berthier@medecin.mssante.fr"), profession="40"),
     doctor(5, "COUTURIER", "Anne", _HOSPITAL),
     doctor(6, "MONTAGNIER", "Isabelle", _CLINIC, own("isabelle.montagnier@medecin.mssante.fr")),
+    doctor(8, "GRANDVAL", "Odile", _BELFORD, own("odile.grandval@medecin.mssante.fr")),
+    doctor(9, "GRANDVAL", "Rémi", _BESIDE, own("remi.grandval@medecin.mssante.fr")),
+    doctor(10, "GRANDVAL", "Léa", _DISTRICT, own("lea.grandval@medecin.mssante.fr")),
     doctor(7, "DELATTRE", "Jean-Paul", _CLINIC, own("jp.delattre@medecin.mssante.fr")),
 ]  # fmt: skip
 
@@ -134,6 +140,9 @@ def test_an_address_resolves_to_itself_and_names_its_holder(client: TestClient) 
         ({"name": "Berthier", "place": "Lyon", "profession": "dentiste"}, "ma.berthier@medecin.mssante.fr"),
         ({"name": "Berthier", "place": "Lyon", "profession": "40"}, "ma.berthier@medecin.mssante.fr"),
         ({"name": "Isabelle Montanier", "place": "Bron"}, "isabelle.montagnier@medecin.mssante.fr"),
+        ({"name": "Grandval", "place": "St Belford"}, "odile.grandval@medecin.mssante.fr"),
+        ({"name": "Grandval", "place": "Vieux Saint-Belford"}, "remi.grandval@medecin.mssante.fr"),
+        ({"name": "Grandval", "place": "Lyon"}, "lea.grandval@medecin.mssante.fr"),
     ],
 )
 def test_a_name_resolves_when_one_person_fits_it_best(client: TestClient, given: dict[str, str], expected: str) -> None:
