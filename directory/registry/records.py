@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import functools
-import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
@@ -26,12 +25,10 @@ from directory.model import (
     Practitioner,
     Record,
 )
+from directory.registry.copying import Row, copied
 
-_BATCH: Final = 5000  # rows fetched at a time
 _CACHED_ORGANIZATIONS: Final = 50_000
 _PLACES: Final = 10  # structures of the holder that a mailbox is found by
-
-Row = tuple[Any, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +73,7 @@ _ORGANIZATION_IDENTIFIERS: Final = """
     CROSS JOIN LATERAL (VALUES (o.finess), (o.legal_entity_finess), (o.siret), (substr(o.key, 2))) AS v (identifier)
     WHERE {where}
 """
+_TRUTH: Final = {"t": True, "f": False, "": None}  # a boolean as PostgreSQL writes it
 _TRUSTED: Final = "EXISTS (SELECT FROM trusted_domain d WHERE d.domain = m.domain)"
 
 
@@ -93,7 +91,6 @@ class Assembler:
         self._roles, self._sections = codes("functions", "roles"), codes("pharmacy-sections")
         self._departments = codes("departments")
         self._organizations: dict[str, Organization] = {}
-        self._cursors = itertools.count()
 
     def read(self, kind: Kind, selection: Selection) -> Iterator[Record]:
         """Records of a kind, in the order of their keys."""
@@ -191,7 +188,7 @@ class Assembler:
             genre=self._genres[row[6]],
             pharmacy_section=self._sections[row[7]],
             registration_authority=row[8] or None,
-            organization=self._organization(row[9:]) if row[9] is not None else None,
+            organization=self._organization(row[9:]) if row[9] else None,
         )
 
     # -- structures ----------------------------------------------------------------------------------------------
@@ -315,13 +312,13 @@ class Assembler:
             yield Mailbox(
                 address=address,
                 kind=kind,
-                paperless=paperless,
-                trusted=trusted,
+                paperless=_TRUTH[paperless],
+                trusted=trusted == "t",
                 holders=tuple([self._holder(row) for row in holders.take(key)]),
                 places=tuple([self._organization(row[1:]) for row in places.take(key)[:_PLACES]]),
                 expertises=self._expertises(expertises.take(key)),
-                created_at=created_at.astimezone(dt.UTC),
-                modified_at=modified_at.astimezone(dt.UTC),
+                created_at=_instant(created_at),
+                modified_at=_instant(modified_at),
             )
 
     def _holder(self, row: Row) -> Holder:
@@ -364,11 +361,7 @@ class Assembler:
     # -- reading -------------------------------------------------------------------------------------------------
 
     def _rows(self, statement: str, selection: Selection) -> Iterator[Row]:
-        driver: Any = self._connection.connection.driver_connection
-        with driver.cursor(name=f"records_{next(self._cursors)}") as cursor:
-            cursor.itersize = _BATCH
-            cursor.execute(statement, selection.parameters())
-            yield from cursor
+        return copied(self._connection, statement, selection.parameters())
 
     def _grouped(self, statement: str, selection: Selection) -> Grouped:
         return Grouped(self._rows(statement, selection))
@@ -418,7 +411,12 @@ class _Codes(dict[str, Coded | None]):
 
 
 def _latest(rows: Sequence[Row]) -> dt.datetime | None:
-    return rows[0][1].astimezone(dt.UTC) if rows else None
+    return _instant(rows[0][1]) if rows else None
+
+
+@functools.lru_cache(maxsize=10_000)
+def _instant(text: str) -> dt.datetime:
+    return dt.datetime.fromisoformat(text).astimezone(dt.UTC)
 
 
 def _coded(code: str, label: str) -> Coded | None:
@@ -432,9 +430,9 @@ def _summary(row: Row) -> MailboxSummary:
         kind=kind,
         organization=organization or None,
         service=service or None,
-        paperless=paperless,
-        trusted=trusted,
-        organization_key=organization_key[0] if organization_key else None,
+        paperless=_TRUTH[paperless],
+        trusted=trusted == "t",
+        organization_key=(organization_key[0] or None) if organization_key else None,
     )
 
 
