@@ -51,9 +51,14 @@ def verify(context: typer.Context, json: bool = typer.Option(False, "--json", he
     from directory.registry.source import RegistryRegister
 
     settings: Settings = context.obj
-    with open_database(settings, reader=True) as database:
-        register = RegistryRegister(database.url)
-        differences = find_differences(register, settings.index_path, map_bytes=settings.index_map_bytes)
+    with open_database(settings, reader=True) as database, bars() as progress:
+        differences = find_differences(
+            RegistryRegister(database.url),
+            settings.index_path,
+            map_bytes=settings.index_map_bytes,
+            workers=None,
+            progress=progress,
+        )
     if json:
         print_json([str(difference) for difference in differences])
     else:

@@ -16,11 +16,12 @@ from pyroaring import BitMap
 
 from directory.errors import Unavailable
 from directory.index import accounts, layout, measured, passages, store, trust, veil
-from directory.index.build import BuildProgress, build_locked
+from directory.index.build import build_locked
 from directory.index.documents import Prepared, key_of, prepare, record_kind
 from directory.index.layout import WORD_CLASSES
 from directory.index.lexicon import lexicon_keys
 from directory.index.postings import PostingKey, all_keys
+from directory.index.preparing import BuildProgress
 from directory.index.reader import Snapshot
 from directory.index.spool import BODIES
 from directory.index.store import Environment

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 from pyroaring import BitMap
 
 from directory.index import layout
@@ -33,16 +34,17 @@ _LEXICON_APART: Final = 3  # bytes
 _GRAM_BITS: Final = 7  # a gram of ASCII letters is a number of 21 bits
 
 Pair = tuple[bytes, bytes]
+Marks = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
 class Spooled:
-    """All chunks of a build, with the id of each of their places; mailboxes have the first `mailboxes` ids."""
+    """All chunks of a build, with the id of each of their places, and of each id whether it is a mailbox's."""
 
     folder: Path
     chunks: tuple[Chunk, ...]
     ids: tuple[Numbers, ...]
-    mailboxes: int
+    mailboxes: Marks
 
 
 Merge = Callable[[Spooled], dict[str, Path]]
@@ -69,7 +71,7 @@ class MergeTerms:
         if self.field is Field.GIVEN_NAME:
             files["beginnings"] = _dump(spooled, "beginnings-given", given_pairs(column))
         if self.field in GRAM_FIELDS:
-            grams = gram_pairs(self.field, _below(column, spooled.mailboxes))
+            grams = gram_pairs(self.field, _of_some(column, spooled.mailboxes))
             files["grams"] = _dump(spooled, f"grams-{self.field}", grams)
         return files
 
@@ -144,6 +146,7 @@ class MergeIds:
 WORDS: Final = tuple(
     MergeWords(word_class) for word_class in ("structure", "name", "identifier", "place", "profession")
 )
+IN_KEY_ORDER: Final = sorted(WORDS, key=lambda one: WORD_CLASSES[one.word_class])
 OTHERS: Final[tuple[Merge, ...]] = (MergeLexicon(), *map(MergeTerms, layout.FIELDS), MergeIds(), MergeKinds())
 
 
@@ -181,9 +184,9 @@ def _plain_pairs(prefix: bytes, column: Column) -> Iterator[Pair]:
             yield prefix + text, layout.encode_posting(BitMap(array("I", plain[4 * at : 4 * end])))
 
 
-def _below(column: Column, limit: int) -> Column:
-    """The part of a column that is about documents with ids below a limit."""
-    keep = column.ids < limit
+def _of_some(column: Column, some: Marks) -> Column:
+    """The part of a column that is about some documents: those whose ids are marked."""
+    keep = some[column.ids]
     bounds = np.concatenate(([0], np.cumsum(keep)))[column.bounds]
     texts = [text for text, size in zip(column.texts, np.diff(bounds).tolist(), strict=True) if size]
     return Column(texts, np.append(np.unique(bounds[:-1])[: len(texts)], bounds[-1:]), column.ids[keep])

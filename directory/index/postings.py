@@ -1,5 +1,5 @@
-"""What a document contributes to the sets of the index: one place, used alike by following and verifying; a build
-makes the same in bulk (a test compares)."""
+"""What a document contributes to the sets of the index: one place, used by following; a build and a
+verification make the same in bulk (tests compare)."""
 
 from __future__ import annotations
 

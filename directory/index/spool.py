@@ -7,6 +7,8 @@ chunks is sorting what is nearly sorted.
 
 from __future__ import annotations
 
+import contextlib
+import mmap
 import tempfile
 from array import array
 from collections import defaultdict
@@ -30,6 +32,7 @@ Places = npt.NDArray[np.int64]
 Words = Callable[[str], Sequence[str]]
 
 BODIES: Final = ("values", "documents", "entries")
+_STEP: Final = 5_000  # bodies read together
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +79,28 @@ def write_column(folder: Path, name: str, texts: Sequence[bytes], counts: Places
 
 def read_numbers(path: Path) -> Numbers:
     return np.fromfile(path, dtype=np.uint32)
+
+
+def bodies(
+    name: str, chunks: Sequence[Chunk], places: Places, ids: Places | Numbers
+) -> Iterator[list[tuple[bytes, bytes]]]:
+    """What some documents have of a body, under their ids: their places are counted over all of these chunks. Files are
+    mapped, not read: the order jumps about in them."""
+    paths = [chunk.path(name) for chunk in chunks]
+    with contextlib.ExitStack() as stack:
+        files = [stack.enter_context(path.open("rb")) for path in paths]
+        maps = [stack.enter_context(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)) for file in files]
+        headers = [read_lengths(path) for path in paths]
+        lengths = np.concatenate([found for _, found in headers]).astype(np.int64)
+        starts = np.concatenate([start + np.cumsum(found, dtype=np.int64) - found for start, found in headers])
+        file_of = np.repeat(np.arange(len(paths)), [len(found) for _, found in headers])
+        for first in range(0, len(places), _STEP):
+            some = places[first : first + _STEP]
+            where = zip(file_of[some].tolist(), starts[some].tolist(), lengths[some].tolist(), strict=True)
+            yield [
+                (layout.id_key(document_id), maps[number][at : at + length])
+                for document_id, (number, at, length) in zip(ids[first : first + _STEP].tolist(), where, strict=True)
+            ]
 
 
 class _Gathered:

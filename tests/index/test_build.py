@@ -15,7 +15,7 @@ import psutil
 import pytest
 
 from directory.errors import Unavailable
-from directory.index import build, layout, merge
+from directory.index import build, layout, merge, preparing
 from directory.index.build import build_index
 from directory.index.reader import Index
 from directory.index.verify import verify
@@ -49,7 +49,7 @@ def test_chunks_workers_and_transactions_leave_no_trace(tmp_path: Path, monkeypa
     register = RegisterOfRecords.of(PEOPLE)
     build_index(register, tmp_path / "one", map_bytes=MAP, workers=1)
     build_index(register, tmp_path / "two", map_bytes=MAP, workers=2)
-    monkeypatch.setattr(build, "_CHUNK", 2)
+    monkeypatch.setattr(preparing, "_CHUNK", 2)
     monkeypatch.setattr(merge, "_BLOCK", 3)
     monkeypatch.setattr(build, "_TRANSACTION_BYTES", 100)
     build_index(register, tmp_path / "small", map_bytes=MAP, workers=1)

@@ -11,6 +11,7 @@ from pyroaring import BitMap
 
 from directory.index import layout, store
 from directory.index.build import build_index
+from directory.index.reader import Index
 from directory.index.store import Environment
 from directory.index.verify import Difference, verify
 from directory.model import Kind
@@ -86,6 +87,13 @@ def _orphan(txn: Any, databases: Mapping[str, Any]) -> None:
     txn.put(layout.id_key(500), txn.get(layout.id_key(0), db=databases["documents"]), db=databases["documents"])
 
 
+def _damage(path: Path, plant: Plant) -> None:
+    environment: Environment = store.open_environment(path / "build-1", MAP, write=True)
+    with environment.lmdb.begin(write=True) as txn:
+        plant(txn, environment.databases)
+    environment.close()
+
+
 @pytest.mark.parametrize(
     ("plant", "said"),
     [
@@ -99,9 +107,69 @@ def _orphan(txn: Any, databases: Mapping[str, Any]) -> None:
     ],
 )
 def test_a_planted_difference_is_named(tmp_path: Path, register: RegisterOfRecords, plant: Plant, said: str) -> None:
-    environment: Environment = store.open_environment(tmp_path / "build-1", MAP, write=True)
-    with environment.lmdb.begin(write=True) as txn:
-        plant(txn, environment.databases)
-    environment.close()
+    _damage(tmp_path, plant)
     found: list[Difference] = verify(register, tmp_path, map_bytes=MAP)
     assert any(said in str(difference) for difference in found), found
+
+
+def _without(database: str, key: bytes) -> Plant:
+    def plant(txn: Any, databases: Mapping[str, Any]) -> None:
+        assert txn.delete(key, db=databases[database])
+
+    return plant
+
+
+def _with(database: str, key: bytes, value: bytes) -> Plant:
+    def plant(txn: Any, databases: Mapping[str, Any]) -> None:
+        txn.put(key, value, db=databases[database])
+
+    return plant
+
+
+@pytest.mark.parametrize("database", ["documents", "entries", "terms", "grams", "beginnings", "present", "ids"])
+def test_one_key_that_is_lost_or_too_many_is_all_that_is_named(
+    tmp_path: Path, register: RegisterOfRecords, database: str
+) -> None:
+    mail, number = layout.term_key(Field.MAIL, BOX), _number(tmp_path)
+    stray = layout.id_key(1)
+    plants: dict[str, tuple[Plant, tuple[str, str, str]]] = {
+        "documents": (_with(database, layout.id_key(number), b"?"), ("mailbox", BOX, "another document in the index")),
+        "entries": (_without(database, layout.id_key(number)), ("mailbox", BOX, "another LDAP entry in the index")),
+        "terms": (_without(database, mail), ("mailbox", BOX, f"missing in terms {mail!r}")),
+        "grams": (
+            _with(database, layout.gram_key(Field.SN, "zqz"), stray),
+            ("grams", repr(layout.gram_key(Field.SN, "zqz")), "holds document 1, which does not belong there"),
+        ),
+        "beginnings": (
+            _with(database, layout.beginning_key("name", "zqz"), stray),
+            ("beginnings", repr(layout.beginning_key("name", "zqz")), "holds document 1, which does not belong there"),
+        ),
+        "present": (
+            _with(database, b"\xfe", stray),
+            ("present", repr(b"\xfe"), "holds document 1, which does not belong there"),
+        ),
+        "ids": (
+            _with(database, layout.record_key(Kind.MAILBOX, "zz@nowhere.example"), stray),
+            ("mailbox", "zz@nowhere.example", "in the index, not in the register"),
+        ),
+    }
+    plant, named = plants[database]
+    _damage(tmp_path, plant)
+    assert _named(register, tmp_path) == {named}
+
+
+def _number(path: Path) -> int:
+    index = Index.open(path, map_bytes=MAP)
+    with index.read() as snapshot:
+        found = snapshot.value("ids", layout.record_key(Kind.MAILBOX, BOX))
+    index.close()
+    assert found is not None
+    return layout.id_of(found)
+
+
+def test_several_processes_name_the_same_and_leave_nothing_behind(tmp_path: Path, register: RegisterOfRecords) -> None:
+    _damage(tmp_path, _lost_member)
+    before = set(tmp_path.iterdir())
+    alone = verify(register, tmp_path, map_bytes=MAP)
+    assert verify(register, tmp_path, map_bytes=MAP, workers=2) == alone != []
+    assert set(tmp_path.iterdir()) == before
