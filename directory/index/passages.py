@@ -10,6 +10,7 @@ from typing import Final
 
 import orjson
 
+from directory.files import put_in_place
 from directory.model import RegisterState
 
 _FILE: Final = "passages"
@@ -29,9 +30,7 @@ class Passage:
 def note(path: Path, state: RegisterState, records: int | None) -> None:
     """Remember a revision that is served from now on; the oldest ones are forgotten."""
     passage = Passage(state.revision, state.as_of, dt.datetime.now(dt.UTC), records)
-    beside = path / f"{_FILE}.new"
-    beside.write_bytes(orjson.dumps([*read(path), passage][-_KEPT:]))
-    beside.replace(path / _FILE)
+    put_in_place(path / _FILE, orjson.dumps([*read(path), passage][-_KEPT:]))
 
 
 def read(path: Path) -> Sequence[Passage]:

@@ -16,6 +16,7 @@ import lmdb
 import orjson
 
 from directory.errors import Unavailable
+from directory.files import put_in_place
 from directory.index import accounts, trust
 from directory.index.layout import DATABASES, LAYOUT_VERSION, META_LEFT, META_STATE, META_VERSIONS
 from directory.model import Kind, RegisterState
@@ -193,9 +194,7 @@ def write_left(txn: Any, environment: Environment, left: Sequence[tuple[Kind, st
 
 def write_seen(path: Path, revision: int) -> None:
     """Note a successful contact with the register."""
-    beside = path / "seen.new"
-    beside.write_text(json.dumps({"at": datetime.now(UTC).isoformat(), "revision": revision}))
-    beside.replace(path / "seen")
+    put_in_place(path / "seen", json.dumps({"at": datetime.now(UTC).isoformat(), "revision": revision}).encode())
 
 
 def read_seen(path: Path) -> Seen | None:

@@ -15,6 +15,7 @@ from typing import Final
 
 import orjson
 
+from directory.files import put_in_place
 from directory.model import Kind, RegisterState
 
 _FILE: Final = "veil"
@@ -57,6 +58,6 @@ def read(path: Path) -> Veil:
 def write(path: Path, veil: Veil) -> None:
     """Put a veil in the place of the one before, at once for all readers."""
     path.mkdir(parents=True, exist_ok=True)
-    beside = path / f"{_FILE}.new"
-    beside.write_bytes(orjson.dumps({"epoch": veil.epoch, "records": [list(record) for record in veil.records]}))
-    beside.replace(path / _FILE)
+    put_in_place(
+        path / _FILE, orjson.dumps({"epoch": veil.epoch, "records": [list(record) for record in veil.records]})
+    )

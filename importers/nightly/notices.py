@@ -16,6 +16,7 @@ from typing import Any, Final
 
 import urllib3
 
+from directory.files import put_in_place
 from directory.logs import pairs
 from directory.settings import Settings
 from importers.nightly.night import FAILED, Night, Outcome
@@ -130,6 +131,4 @@ def _remembered(path: Path) -> dict[str, str]:
 def _remember(path: Path, night: Night) -> None:
     held = _remembered(path)
     held |= {outcome.kind: "late" if outcome.late else outcome.status for outcome in night.outcomes}
-    beside = path.with_name(path.name + ".new")
-    beside.write_text(json.dumps(held), "utf-8")
-    beside.replace(path)
+    put_in_place(path, json.dumps(held).encode())

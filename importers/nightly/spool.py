@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import IO, Final
 
 from directory.errors import ImportRefused, Unavailable
+from directory.files import put_in_place
 from directory.logs import pairs
 from importers.nightly.files import PublishedFile, date_in
 from importers.progress import Progress
@@ -149,9 +150,7 @@ def _noted(path: Path) -> dict[str, str]:
 
 
 def _note(path: Path, what: dict[str, str]) -> None:
-    beside = path.with_name(path.name + ".new")
-    beside.write_text(json.dumps(what), "utf-8")
-    beside.replace(path)
+    put_in_place(path, json.dumps(what).encode())
 
 
 def _sync(file: IO[bytes]) -> None:
