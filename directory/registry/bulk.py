@@ -40,6 +40,11 @@ class Bulk:
                 self._put_aside(table)
         return self._empty[table]
 
+    @property
+    def filled(self) -> frozenset[str]:
+        """The tables that were empty when this transaction first asked."""
+        return frozenset(table for table, empty in self._empty.items() if empty)
+
     def _ours(self, table: str) -> bool:
         return bool(self._connection.execute(text(_OURS), {"table": table}).scalar_one())
 

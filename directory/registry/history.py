@@ -8,7 +8,7 @@ day, or what the register holds now.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -63,14 +63,17 @@ class Version:
     rows: Rows
 
 
-def keep(connection: Connection, run_id: int, keep_days: int) -> None:
+def keep(connection: Connection, run_id: int, keep_days: int, filled: Container[str] = ()) -> None:
     """Keep what the records that the temporary table `touched` names directly are, before a run changes them; forget
-    what is older than the setting says."""
+    what is older than the setting says. Tables that are `filled` held nothing before this run."""
     for kind, tables in _OWN.items():
+        held = [pair for pair in tables if pair[0].name not in filled]
+        was_there = tables[0] in held
         connection.execute(
             text(f"""
             INSERT INTO history (kind, key, until_run, until_at, body, about)
-            SELECT t.kind, t.key, :run, now(), {_body(tables)}, {_ABOUT[kind]}
+            SELECT t.kind, t.key, :run, now(), {_body(held) if was_there else "NULL"},
+                {_ABOUT[kind] if was_there else "'{}'"}
             FROM touched t LEFT JOIN {tables[0][0].name} own ON own.{tables[0][1]} = t.key
             WHERE t.kind = :kind AND t.direct
             """),

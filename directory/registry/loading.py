@@ -289,7 +289,7 @@ class Merge:
         if not self._reset:
             self._touch_directly(plans)
             if any(plan.source.kind is not None for plan in plans):  # the white list changes no record of its own
-                history.keep(self.connection, run_id, history_days)
+                history.keep(self.connection, run_id, history_days, self._bulk.filled)
             feed.expand(self.connection)
         for plan in plans:
             self._replace(plan)

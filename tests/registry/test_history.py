@@ -61,6 +61,16 @@ def test_a_record_that_never_changed_has_one_version_from_the_first_import(datab
     assert [tuple(row) for row in kept] == [("other@x.mssante.fr", None)]
 
 
+def test_what_fills_an_empty_table_was_not_there_before(database: Database, tmp_path: Path) -> None:
+    """People first, then the mailboxes: not a first load any more, though no mailbox was held."""
+    bring_people(database, tmp_path, 1, person(1) | structure())
+    before = now(database)
+    opened = bring_mailboxes(database, tmp_path, 1, mailbox(BOX, 1))
+    assert told(database, Kind.MAILBOX, BOX) == [(opened, None)]
+    with pytest.raises(NotFound):
+        history.record_on(database, Kind.MAILBOX, BOX, before)
+
+
 def test_every_version_is_told_with_the_runs_that_opened_and_closed_it(database: Database, tmp_path: Path) -> None:
     filler = mailbox("filler@x.mssante.fr", 9)
     runs = [
