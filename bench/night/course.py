@@ -114,6 +114,7 @@ def first_load(data: Path, extract: Path) -> dict[str, Any]:
 def nights(data: Path, extract: Path, following: Path) -> dict[str, Any]:
     """On a served node whose register holds `extract`: the next day, and the same day once more."""
     new = _new_address(extract, following)
+    manifest = json.loads((following / "manifest.json").read_bytes())
     with (
         open_database(Settings(data_dir=data)) as database,
         serving(data, ldap_workers=1, http_workers=1) as node,
@@ -131,7 +132,7 @@ def nights(data: Path, extract: Path, following: Path) -> dict[str, Any]:
         "yardstick_s": round(bare, 1),
         "night": {**night.as_json(), "visible_s": round(visible_s, 1), "times_yardstick": round(visible_s / bare, 2)},
         "unchanged": {**again.as_json(), "times_yardstick": round(again.seconds / bare, 2), "rows_written": rows},
-        "expected": _expected(night, following),
+        "expected": _expected(night, manifest),
         "database_mib": round(peak.database / 2**20),
         "lookups": lookups,
         "bars": {
@@ -190,9 +191,8 @@ def _written(database: Database) -> int:
         return int(connection.execute(text(_WRITTEN)).scalar_one())
 
 
-def _expected(night: Imported, following: Path) -> dict[str, Any] | None:
+def _expected(night: Imported, manifest: Mapping[str, Any]) -> dict[str, Any] | None:
     """What the generator says that the day changed, beside what the runs say; None where it did not say."""
-    manifest = json.loads((following / "manifest.json").read_bytes())
     if not manifest.get("changes"):
         return None
     counted = {kind: {verb: counts[verb] for verb in _VERBS} for kind, counts in night.counts().items()}
