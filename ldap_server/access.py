@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import os
 import time
@@ -40,9 +41,15 @@ class AccessLog:
             (self._stream or logs.output()).write("".join([self._line(*noted) for noted in lines]))
 
     def _line(self, at: float, done: Done) -> str:
-        moment = f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(at))}.{int(at % 1 * 1000):03d}Z"
+        moment = f"{_second(int(at))}.{int(at % 1 * 1000):03d}Z"
         asked = f' filter="{shape(done.asked)}"' if done.asked is not None else ""
         return (
             f"{moment} {self._head} {done.operation} client={done.caller.address} who={done.caller.identity or '-'}"
             f"{asked} code={done.code} entries={done.results} ms={done.seconds * 1000:.1f}\n"
         )
+
+
+@functools.lru_cache(maxsize=4)
+def _second(at: int) -> str:
+    """A second as it is written; kept, as many lines are of the same."""
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(at))

@@ -6,6 +6,7 @@ import functools
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from operator import is_
 from typing import Final
 
 from directory import text
@@ -165,10 +166,10 @@ class Tree:
         match predicate:
             case OfServer(attribute="entryDN", value=str(written)):
                 return self._named(written)
-            case And(parts) if parts:
-                return And(tuple(map(self.placed, parts)))
-            case Or(parts) if parts:
-                return Or(tuple(map(self.placed, parts)))
+            case And(parts) | Or(parts) if parts:
+                placed = tuple(map(self.placed, parts))
+                # Nearly always nothing is said of names: what is there need not be made again.
+                return predicate if all(map(is_, placed, parts)) else type(predicate)(placed)
             case Not(part):
                 return Not(self.placed(part))
         return predicate

@@ -7,7 +7,6 @@ import logging
 import signal
 import socket
 
-from twisted.internet import reactor as twisted_reactor
 from twisted.internet.protocol import Factory
 
 from directory.callers.budgets import budgets_of
@@ -15,6 +14,7 @@ from directory.callers.networks import read_networks
 from directory.errors import InvalidInput
 from directory.index.reader import Index
 from directory.settings import Settings
+from ldap_server import polling
 from ldap_server.door import Door
 from ldap_server.loads import Loads
 from ldap_server.protocol import ConnectionFactory
@@ -43,7 +43,7 @@ def run(
     `loads` and `keys` are shared with the other workers that accept from the same sockets; `ldaps` is that of TLS. A
     certificate that cannot be served with keeps this worker from TLS until its files are mended, and from nothing else.
     """
-    reactor: object = twisted_reactor
+    reactor = polling.reactor()
     service = Service(
         settings=settings,
         index=index,
@@ -61,7 +61,7 @@ def run(
         except InvalidInput as error:
             if error.message != said:
                 log.error("no TLS for now: %s", error.message)
-            reactor.callLater(_AGAIN_S, secure, error.message)  # type: ignore[attr-defined]
+            reactor.callLater(_AGAIN_S, secure, error.message)
             return
         if ldaps is not None and service.tls is not None and not service.stopping:
             behind = behind_proxies(service, ConnectionFactory(service, tls=True))
@@ -80,15 +80,15 @@ def run(
 
     def wait(rounds: int) -> None:
         if not service.connections or rounds == 0:
-            reactor.stop()  # type: ignore[attr-defined]
+            reactor.stop()
         else:
-            reactor.callLater(0.05, wait, rounds - 1)  # type: ignore[attr-defined]
+            reactor.callLater(0.05, wait, rounds - 1)
 
     def on_signal(*_: object) -> None:
-        reactor.callFromThread(drain)  # type: ignore[attr-defined]
+        reactor.callFromThread(drain)
 
     def on_hangup(*_: object) -> None:
-        reactor.callFromThread(service.read_certificates)  # type: ignore[attr-defined]
+        reactor.callFromThread(service.read_certificates)
 
     service.sweep()
     # What is there now stays: looking through it for garbage again and again would hold answers up.
@@ -97,7 +97,7 @@ def run(
     signal.signal(signal.SIGTERM, on_signal)
     signal.signal(signal.SIGHUP, on_hangup)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    reactor.run(installSignalHandlers=False)  # type: ignore[attr-defined]
+    reactor.run(installSignalHandlers=False)
     service.access.flush()
     service.passwords.close()
     index.close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterable
 from itertools import groupby
+from operator import ne
 from typing import Final
 
 from directory.query import And, AtLeast, AtMost, Has, Is, Like, Near, Not, Or, Predicate, Resolves
@@ -51,5 +52,8 @@ def _substrings(field: str, initial: bool, middle: int, final: bool) -> str:
 
 
 def _together(parts: Iterable[Predicate]) -> str:
-    runs = ((found, sum(1 for _ in same)) for found, same in groupby(map(_shape, parts)))
-    return "".join(found if times == 1 else f"{found}x{times}" for found, times in runs)
+    found = [_shape(part) for part in parts]
+    if all(map(ne, found, found[1:])):
+        return "".join(found)
+    runs = ((one, sum(1 for _ in same)) for one, same in groupby(found))
+    return "".join(one if times == 1 else f"{one}x{times}" for one, times in runs)

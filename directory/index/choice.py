@@ -129,6 +129,8 @@ class Choice:
             worked_s += took_s
             if took_s > _BRIEF_S:
                 at_once = max(1, at_once // 2)
+            elif at_once < CHECK_EVERY:
+                at_once *= 2  # it was another program that took long
             if worked_s > _GRACE_S and len(found) < wanted:
                 left = len(candidates.ids) - looked_at
                 self._give_up_if_hopeless(len(found) / looked_at * left + len(found), worked_s / looked_at * left)

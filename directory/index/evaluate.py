@@ -12,6 +12,7 @@ can let them have their turns in between.
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -192,7 +193,14 @@ class Evaluation:
     def _any(self, parts: Iterable[Predicate], *, wanted: bool) -> Steps:
         """Candidates for some part."""
         found = []
-        for part in parts:
+        # Alternatives within alternatives, as Outlook nests them, are all alternatives.
+        alternatives = deque(parts)
+        same = Or if wanted else And
+        while alternatives:
+            part = alternatives.popleft()
+            if isinstance(part, same):
+                alternatives.extend(part.parts)
+                continue
             told = _ASSERTIONS.get(type(part))
             found.append(
                 self._outcome(told(self, part), wanted) if told else (yield from self._holding(part, wanted=wanted))
@@ -426,9 +434,9 @@ def _narrows_for_one_read(part: Predicate) -> bool:
 def _cost(predicate: Predicate) -> int:
     """Rough cost, for the order of evaluation: reads, then intersections, then scans."""
     match predicate:
-        case Is(field=field):
+        case Is(field):
             return _SCAN if field in ORDERED else _ONE_READ
-        case Like(field=field, initial=initial, middle=middle, final=final):
+        case Like(field, initial, middle, final):
             if field not in GRAM_FIELDS:
                 return _SCAN
             if not initial:

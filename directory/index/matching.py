@@ -196,6 +196,8 @@ def _starts(at: int, asked: bytes) -> Check:
 def folded_parts(like: Like) -> tuple[str, tuple[str, ...], str]:
     """The parts of a substring assertion as they compare: folded, edge spaces kept inside only (RFC 4518)."""
     initial = _fold_part(like.initial).lstrip(" ") if like.initial else ""
+    if like.final is None and not like.middle:
+        return initial, (), ""
     final = _fold_part(like.final).rstrip(" ") if like.final else ""
     return initial, tuple(part for part in map(_fold_part, like.middle) if part), final
 

@@ -36,7 +36,10 @@ def ordered(snapshot: Snapshot, ids: BitMap) -> Iterator[int]:
 
 def first(snapshot: Snapshot, ids: BitMap, limit: int) -> list[int]:
     """The first `limit` of some documents in static order."""
-    return list(islice(ordered(snapshot, ids), max(0, limit)))
+    limit = max(0, limit)
+    if len(ids) <= limit and not ids.intersect(_late(snapshot)):
+        return list(ids)
+    return list(islice(ordered(snapshot, ids), limit))
 
 
 def following(snapshot: Snapshot, ids: BitMap, last: int) -> Iterator[int]:

@@ -16,7 +16,6 @@ decides at last (`order`), so that repeats, pages and nodes agree.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from itertools import islice
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from pyroaring import BitMap
@@ -60,7 +59,12 @@ def best(snapshot: Snapshot, predicate: Predicate, matches: BitMap, limit: int) 
     """The first `limit` of the matches, in the order described above."""
     if len(matches) == 1:
         return [matches.min()][:limit]  # nothing to put in order
-    return list(islice(ordered(snapshot, predicate, matches), limit))
+    found: list[int] = []
+    for standing in standings(snapshot, predicate, matches):
+        found += order.first(snapshot, standing.ids, limit - len(found))
+        if len(found) >= limit:
+            break
+    return found
 
 
 def ordered(snapshot: Snapshot, predicate: Predicate, matches: BitMap) -> Iterator[int]:
