@@ -163,6 +163,9 @@ class _Search:
         good = sum(short or self._is_good(found) for found in self._found.values())
         return good >= min(self._query.limit, _PAGE)
 
+    def _is_settled(self, found: _Found) -> bool:
+        return found.cost <= _CLEAN or (self._query.typing and found.laid.literal)
+
     def _is_good(self, found: _Found) -> bool:
         if self._query.typing:
             return found.laid.literal
@@ -178,7 +181,7 @@ class _Search:
         for one in self._asked:
             one.weigh(self._total, searched=not all_words)
         # What was found at a higher cost may cost less by now.
-        self._found = {number: found for number, found in self._found.items() if found.cost <= _CLEAN}
+        self._found = {number: found for number, found in self._found.items() if self._is_settled(found)}
         most = _MOST_TYPING if self._query.typing else _MOST
         left, guesses_left = max(most, 3 * self._query.limit), _MOST_GUESSES
         ceiling = self._full() * (1 - _THRESHOLD)
