@@ -24,9 +24,14 @@ from directory.model import (
 # The codes of short lists recur in every record, and are written once.
 
 
-@functools.lru_cache(maxsize=10_000)
 def _code(coded: Coded | None) -> orjson.Fragment | None:
-    return None if coded is None else orjson.Fragment(orjson.dumps(coded))
+    return None if coded is None else _written(coded.code, coded.label)
+
+
+@functools.lru_cache(maxsize=10_000)
+def _written(code: str, label: str) -> orjson.Fragment:
+    # By texts: their hashes are kept, while a record's hash and equality are reckoned in Python each time.
+    return orjson.Fragment(orjson.dumps(Coded(code=code, label=label)))
 
 
 def record_json(record: Record) -> bytes:

@@ -113,9 +113,12 @@ class _Gathered:
         self.places = array("I")
 
     def add(self, values: Sequence[str], place: int) -> None:
-        for value in values:
-            self.texts.append(value)
+        if len(values) == 1:  # nearly always
+            self.texts.append(values[0])
             self.places.append(place)
+        else:
+            self.texts += values
+            self.places.extend([place] * len(values))
 
 
 class _Grouped(NamedTuple):
