@@ -29,7 +29,7 @@ app: Final = typer.Typer(
 def configure(context: typer.Context) -> None:
     """Settings are read from ANNUAIRE_* in the environment and from .env; see docs/settings.md."""
     context.obj = Settings.load()
-    logs.setup(context.obj.log_level)
+    logs.setup(context.obj.log_level, form=context.obj.log_format)
 
 
 demo.register(app)
@@ -59,7 +59,7 @@ def main() -> None:
         sys.stderr.close()
         sys.exit(1)
     except Exception:
-        logger = logs.setup("INFO")
+        logger = logs.setup("INFO", form="json" if logs.in_json() else "text")
         reference = logs.reference()
         logger.exception("internal error %s", logs.pairs(reference=reference))
         print(f"annuaire: internal error, reference {reference}", file=sys.stderr)

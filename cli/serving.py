@@ -22,7 +22,7 @@ def serve(context: typer.Context) -> None:
     from cli.supervisor import Endpoints, Supervisor
 
     settings: Settings = context.obj
-    logs.setup(settings.log_level, file=settings.log_file)
+    logs.setup(settings.log_level, file=settings.log_file, form=settings.log_format)
 
     def ready(served: Endpoints) -> None:
         say(announcement(served.ldap, served.http, served.ldaps))

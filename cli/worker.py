@@ -25,7 +25,7 @@ def main() -> None:
     role, number, lifeline, *inherited = sys.argv[1], *map(int, sys.argv[2:])
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until there is something to read again
     settings = Settings.load()
-    logs.setup(settings.log_level, file=settings.log_file)
+    logs.setup(settings.log_level, file=settings.log_file, form=settings.log_format)
     signal.signal(signal.SIGUSR1, lambda *_: logs.reopen())
     if role == "follower":
         _follow(settings, lifeline)
@@ -40,6 +40,7 @@ def main() -> None:
 def _follow(settings: Settings, lifeline: int) -> None:
     # Imported here: the front-end workers load neither SQLAlchemy nor psycopg2.
     from directory.index.follow import Follower
+    from directory.registry import gauges
     from directory.registry.database import reader_url
     from directory.registry.source import RegistryRegister
 
@@ -48,6 +49,8 @@ def _follow(settings: Settings, lifeline: int) -> None:
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     end_with_parent(lifeline, stop.set)
+    telling = (reader_url(settings), settings.metrics_path, stop)
+    threading.Thread(target=gauges.keep_telling, args=telling, name="metrics", daemon=True).start()
     register = RegistryRegister(reader_url(settings))
     Follower(register, settings.index_path, map_bytes=settings.index_map_bytes).run(stop)
 

@@ -1,16 +1,19 @@
-"""Logs: one line per event, `key=value` pairs after a short sentence, to standard error or a file.
+"""Logs: one line per event, to standard error or a file: a short sentence with `key=value` pairs, or a JSON object.
 
 A value never breaks the line or forges another one: control characters and quotes are escaped.
 """
 
 from __future__ import annotations
 
+import datetime as dt
 import io
+import json
 import logging
 import os
 import sys
 import time
 import uuid
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final, TextIO, cast
 
@@ -36,6 +39,30 @@ class OneLine(logging.Formatter):
         return "\\n".join([head, *rest]) if not record.exc_info else head
 
 
+class JsonLine(logging.Formatter):
+    """Formats a record as a JSON object in one line: `time` (UTC), `level`, `logger`, `process`, `message`, the pairs
+    of the line as fields of their own, and `traceback` where there is one."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        given = record.args if isinstance(record.args, tuple) else ()
+        told = [arg for arg in given if isinstance(arg, Pairs)]
+        if told:
+            message = (record.msg % tuple("" if isinstance(arg, Pairs) else arg for arg in given)).rstrip()
+        else:
+            message = record.getMessage()
+        fields = {name: value for one in told for name, value in one.fields.items()}
+        if record.exc_info:
+            fields["traceback"] = self.formatException(record.exc_info)
+        return json_line(record.created, record.levelname, record.name, message, fields)
+
+
+def json_line(at: float, level: str, logger: str, message: str, fields: Mapping[str, object]) -> str:
+    """An event as a JSON object without the end of the line; a field never takes the place of one of ours."""
+    moment = dt.datetime.fromtimestamp(at, dt.UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    event = {"time": moment, "level": level, "logger": logger, "process": os.getpid(), "message": message}
+    return json.dumps({**fields, **event}, default=str, ensure_ascii=True)
+
+
 class LogFile(io.TextIOBase):
     """A file that several processes append whole lines to, and that is opened anew when it has been moved away."""
 
@@ -59,6 +86,12 @@ class LogFile(io.TextIOBase):
 
 
 _file: LogFile | None = None
+_json = False
+
+
+def in_json() -> bool:
+    """Whether lines are JSON objects."""
+    return _json
 
 
 def output() -> TextIO:
@@ -72,12 +105,14 @@ def reopen() -> None:
         _file.reopen()
 
 
-def setup(level: str, *, file: Path | None = None, name: str = "annuaire") -> logging.Logger:
-    """Send every logger's events from `level` up to a file, or to standard error; return the program's own logger."""
-    global _file
+def setup(level: str, *, file: Path | None = None, form: str = "text", name: str = "annuaire") -> logging.Logger:
+    """Send every logger's events from `level` up to a file, or to standard error, as `text` or `json`; return the
+    program's own logger."""
+    global _file, _json
+    _json = form == "json"
     _file = LogFile(file) if file is not None else None
     handler = logging.StreamHandler(output())
-    handler.setFormatter(OneLine())
+    handler.setFormatter(JsonLine() if _json else OneLine())
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
@@ -86,9 +121,17 @@ def setup(level: str, *, file: Path | None = None, name: str = "annuaire") -> lo
     return logging.getLogger(name)
 
 
-def pairs(**values: object) -> str:
+class Pairs(str):
+    """`key=value` pairs as text, and as the fields that they are in JSON."""
+
+    fields: Mapping[str, object]
+
+
+def pairs(**values: object) -> Pairs:
     """`key=value` pairs for the end of a log line; texts with blanks or quotes are quoted and escaped."""
-    return " ".join(f"{key}={_plain(value)}" for key, value in values.items())
+    told = Pairs(" ".join(f"{key}={_plain(value)}" for key, value in values.items()))
+    told.fields = values
+    return told
 
 
 def _plain(value: object) -> str:

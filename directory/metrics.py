@@ -5,9 +5,13 @@ from __future__ import annotations
 import contextlib
 import os
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from prometheus_client import CollectorRegistry
 
 _FOLDER: Final = "PROMETHEUS_MULTIPROC_DIR"  # the library's own name for it
+_TOLD: Final = ".prom"
 
 
 def share(folder: Path, process: str) -> None:
@@ -36,4 +40,18 @@ def exposition() -> tuple[bytes, str]:
     if _FOLDER in os.environ:
         registry = prometheus.CollectorRegistry()
         multiprocess.MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
-    return prometheus.generate_latest(registry), prometheus.CONTENT_TYPE_LATEST
+    return prometheus.generate_latest(registry) + _told(), prometheus.CONTENT_TYPE_LATEST
+
+
+def tell(folder: Path, name: str, registry: CollectorRegistry) -> None:
+    """Leave metrics that no process counts (what the database says) in the folder, whole, in place of those before.
+    They stay when their writer ends and when a node starts anew: the last that is known."""
+    from prometheus_client import write_to_textfile
+
+    folder.mkdir(parents=True, exist_ok=True)
+    write_to_textfile(str(folder / f"{name}{_TOLD}"), registry)
+
+
+def _told() -> bytes:
+    folder = os.environ.get(_FOLDER)
+    return b"".join(file.read_bytes() for file in sorted(Path(folder).glob(f"*{_TOLD}"))) if folder else b""

@@ -254,6 +254,9 @@ class Settings(BaseSettings):
         description="File that `annuaire serve` and its workers log to; SIGUSR1 opens it anew (docs/operations.md). "
         "Unset: standard error.",
     )
+    log_format: Literal["text", "json"] = Field(
+        "text", description="Form of log lines: `text`, or one JSON object per line (docs/operations.md)."
+    )
     log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR.")
 
     @classmethod

@@ -41,12 +41,26 @@ class AccessLog:
             (self._stream or logs.output()).write("".join([self._line(*noted) for noted in lines]))
 
     def _line(self, at: float, done: Done) -> str:
+        if logs.in_json():
+            return self._json(at, done)
         moment = f"{_second(int(at))}.{int(at % 1 * 1000):03d}Z"
         asked = f' filter="{shape(done.asked)}"' if done.asked is not None else ""
         return (
             f"{moment} {self._head} {done.operation} client={done.caller.address} who={done.caller.identity or '-'}"
             f"{asked} code={done.code} entries={done.results} ms={done.seconds * 1000:.1f}\n"
         )
+
+    @staticmethod
+    def _json(at: float, done: Done) -> str:
+        fields = {
+            "client": done.caller.address,
+            "who": done.caller.identity or "-",
+            **({"filter": shape(done.asked)} if done.asked is not None else {}),
+            "code": done.code,
+            "entries": done.results,
+            "ms": round(done.seconds * 1000, 1),
+        }
+        return logs.json_line(at, "INFO", NAME, done.operation, fields) + "\n"
 
 
 @functools.lru_cache(maxsize=4)

@@ -56,6 +56,10 @@ class Node:
     ldap: str
     http: str
 
+    def metrics(self) -> list[str]:
+        with urllib.request.urlopen(self.http + "/metrics", timeout=2) as answer:
+            return str(answer.read(), "utf-8").splitlines()
+
     def get(self, path: str) -> tuple[int, dict[str, Any]]:
         try:
             with urllib.request.urlopen(self.http + path, timeout=2) as answer:
@@ -157,6 +161,8 @@ def test_files_go_in_and_answers_come_out_and_a_new_mailbox_shows_within_two_sec
     with serving(loaded) as node:
         until(lambda: node.has(known), 30, "the index is built")
         assert node.get("/readyz")[1]["status"] == "ready"
+        applied = 'annuaire_run_status{kind="mailboxes",status="applied"} 1.0'
+        until(lambda: applied in node.metrics(), 30, "the node tells how the imports went")
         assert not node.has_rest(new)
         annuaire(loaded, "import", "mailboxes", str(extended(country, tmp_path / "b", new)))
         until(lambda: node.has(new), 2, "the new mailbox is visible")
