@@ -8,7 +8,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 PIP := .venv/bin/python -m pip --disable-pip-version-check --quiet
 BIN := .venv/bin
 
-.PHONY: demo install dev clients test lint explore fuzz fuzz-decoding volume bench lock docs clean
+.PHONY: demo install dev clients test lint explore fuzz fuzz-decoding contract volume bench lock docs clean
 
 demo: install
 	$(BIN)/annuaire demo
@@ -60,6 +60,10 @@ fuzz: dev
 fuzz-decoding: dev
 	@$(BIN)/python -c 'import atheris' 2>/dev/null || $(PIP) install --require-hashes --no-deps -r tests/requirements-fuzz.lock
 	$(BIN)/python -m tests.fuzz.guided --seconds $(SECONDS)
+
+# Schemathesis over the whole OpenAPI of a served demonstration; `make test` has a short run of it.
+contract: dev
+	$(BIN)/python -m tests.contract.openapi --seconds $(SECONDS) $(if $(CONTRACT_SEED),--seed $(CONTRACT_SEED))
 
 # Large data and speed: by hand; figures go to docs/benchmarks.md.
 volume: dev

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 import orjson
 from starlette.requests import Request
@@ -22,6 +22,10 @@ def answer(body: Mapping[str, Any], headers: Mapping[str, str] | None = None) ->
     return Response(
         orjson.dumps(body, option=orjson.OPT_UTC_Z), headers=dict(headers or {}), media_type="application/json"
     )
+
+
+UNCHANGED: Final[dict[int | str, dict[str, Any]]] = {304: {"description": "The same as what `If-None-Match` names."}}
+"""The response of operations whose answers have an ETag, for their OpenAPI."""
 
 
 def etag(state: RegisterState) -> str:

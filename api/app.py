@@ -79,6 +79,9 @@ def create_app(settings: Settings, index: Index, trace: Trace | None = None) -> 
         resolve.router(index),
         trusted_domains.router(index),
         exports.router(settings, index),
+    ):
+        app.include_router(router, responses=problems.declared(*problems.ASKED))
+    for router in (
         health.router(settings, index),
         metrics.router(settings),
         pages.router(settings, index, app, past),

@@ -4,10 +4,11 @@ the days before."""
 from __future__ import annotations
 
 import datetime as dt
+import re
 from typing import Annotated, Any, Final, Literal
 
 from fastapi import APIRouter, Query
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, BeforeValidator, ConfigDict
 from pydantic import Field as Parameter
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -41,6 +42,16 @@ HISTORY_EXAMPLE: Final = {
 }
 
 
+def _written_as_a_day(text: str) -> str:
+    if not re.fullmatch(r"\d{4}-\d\d-\d\d", text, re.ASCII):
+        raise ValueError("a day is written as 2026-01-15")
+    return text
+
+
+Day = Annotated[dt.date, BeforeValidator(_written_as_a_day)]
+"""Not the seconds since 1970, which pydantic would take for a date."""
+
+
 class CellParameters(BaseModel):
     """Which counts are asked for; an unknown parameter is refused."""
 
@@ -72,8 +83,8 @@ class CoverageParameters(CellParameters):
 class HistoryParameters(CellParameters):
     """What may be asked of the days before."""
 
-    since: dt.date | None = Parameter(None, description="From this day on.", examples=["2026-01-01"])
-    until: dt.date | None = Parameter(None, description="Up to this day.", examples=["2030-12-31"])
+    since: Day | None = Parameter(None, description="From this day on.", examples=["2026-01-01"])
+    until: Day | None = Parameter(None, description="Up to this day.", examples=["2030-12-31"])
 
 
 def router(index: Index) -> APIRouter:
@@ -86,7 +97,7 @@ def router(index: Index) -> APIRouter:
         "two professions, or works in two départements, counts in each of them, and once in a total. With "
         "`by=commune` and a département, cells are those of its communes (`commune`: the INSEE code, null where the "
         "register gives the town's name alone).",
-        responses={200: {"content": {"application/json": {"example": EXAMPLE}}}},
+        responses={200: {"content": {"application/json": {"example": EXAMPLE}}}, **answers.UNCHANGED},
     )
     @routes.head("/v1/coverage", include_in_schema=False)
     async def counts(request: Request, asked: Annotated[CoverageParameters, Query()]) -> Response:

@@ -8,9 +8,10 @@ from fastapi import APIRouter, Path, Query, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
-from api import answers
+from api import answers, examples
 from api.access import Asking, Visit
 from api.parameters import known_only
+from api.problems import declared
 from directory.accounts import Scope
 from directory.errors import InvalidInput, NotFound
 from directory.index.reader import Index
@@ -33,9 +34,9 @@ AsOf = Annotated[
     ),
 ]
 _PLACES: Final = {
-    "practitioners": (Kind.PRACTITIONER, "a professional", "10990001017"),
-    "organizations": (Kind.ORGANIZATION, "a structure", "F699900015"),
-    "mailboxes": (Kind.MAILBOX, "a mailbox", "maelle.darvillers-quesnoy@medecin.mssante.fr"),
+    "practitioners": (Kind.PRACTITIONER, "a professional", examples.RPPS),
+    "organizations": (Kind.ORGANIZATION, "a structure", examples.STRUCTURE),
+    "mailboxes": (Kind.MAILBOX, "a mailbox", examples.ADDRESS),
 }
 
 
@@ -53,7 +54,7 @@ class Past:
 
 
 def router(index: Index, past: Past) -> APIRouter:
-    routes = APIRouter(tags=["history"])
+    routes = APIRouter(tags=["history"], responses=declared(404, 409))
     for place, (kind, called, example) in _PLACES.items():
         _add(routes, place, kind, called, example, index, past)
     return routes

@@ -76,7 +76,8 @@ def router(settings: Settings, index: Index) -> APIRouter:
         "with `Range` and `If-Range` (the `ETag` it had); while the file is still being made that is 503 with "
         "Retry-After. In profile `public` this needs a key with the scope `export`.",
         responses={200: {"content": {form.media_type.partition(";")[0]: {} for _, form in FILES.values()}},
-                   206: {"description": "A part of the file."}, 416: {"description": "There is no such part."}},
+                   206: {"description": "A part of the file."}, 416: {"description": "There is no such part."},
+                   **answers.UNCHANGED},
         response_class=Response,
     )  # fmt: skip
     @routes.head("/v1/exports/{name}", include_in_schema=False)

@@ -8,6 +8,7 @@ from typing import Annotated, Final, Literal
 from pydantic import BaseModel, ConfigDict, StringConstraints
 from pydantic import Field as Parameter
 
+from api import examples
 from api.coverage import department_code
 from directory import nomenclature
 from directory.model import Kind
@@ -35,7 +36,7 @@ class Filters(BaseModel):
     structure: Texts | None = Parameter(
         None,
         description="Structure: FINESS, SIRET, SIREN or key; or words of its name, small typos forgiven.",
-        examples=[["699900015"]],
+        examples=[[examples.FINESS]],
     )
     has_mailbox: bool | None = Parameter(None, description="Reachable by mailbox, or not.")
     mailbox_type: list[Literal["PER", "ORG", "APP", "CAB"]] | None = Parameter(None, description="Type of mailbox.")

@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from api.answers import answer, register
 from api.parameters import known_only
-from api.problems import language, problem
+from api.problems import declared, language, problem
 from directory.errors import Unavailable
 from directory.index.reader import Index
 from directory.settings import Settings
@@ -26,7 +26,11 @@ def router(settings: Settings, index: Index) -> APIRouter:
     async def healthz() -> Response:
         return answer({"status": "ok"})
 
-    @routes.get("/readyz", summary="Can it answer? `degraded` while the register is out of reach")
+    @routes.get(
+        "/readyz",
+        summary="Can it answer? `degraded` while the register is out of reach",
+        responses=declared(503),
+    )
     @routes.head("/readyz", include_in_schema=False)
     async def readyz(request: Request) -> Response:
         state, age_s = freshness(settings, index)
@@ -42,7 +46,7 @@ def router(settings: Settings, index: Index) -> APIRouter:
             return problem(503, "stale", title, detail, age_s=age_s)
         return answer(body)
 
-    @routes.get("/v1/status", summary="What this node holds, and how old it is")
+    @routes.get("/v1/status", summary="What this node holds, and how old it is", responses=declared(422))
     @routes.head("/v1/status", include_in_schema=False)
     async def status(request: Request) -> Response:
         known_only(request)

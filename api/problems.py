@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -12,6 +12,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
+from starlette.routing import BaseRoute, Match
 
 from api.cursors import Gone
 from directory import errors
@@ -34,6 +35,46 @@ _KINDS: Final[dict[type[DirectoryError], tuple[int, str, str, str]]] = {
     errors.Unavailable: (503, "unavailable", "Service momentanément indisponible", "Temporarily unavailable"),
 }
 _TYPE: Final = "urn:annuaire:problem:"
+MEDIA_TYPE: Final = "application/problem+json"
+_SCHEMA: Final[dict[str, Any]] = {
+    "title": "Problem",
+    "description": "A refusal or an error (RFC 9457).",
+    "type": "object",
+    "required": ["type", "title", "status", "detail"],
+    "properties": {
+        "type": {"type": "string", "description": "What kind of problem: stable, for programs."},
+        "title": {"type": "string", "description": "The same for people, in French or English."},
+        "status": {"type": "integer", "description": "The HTTP status."},
+        "detail": {"type": "string", "description": "What is wrong this time, in French or English."},
+        "errors": {
+            "type": "array",
+            "description": "Which parameters are wrong.",
+            "items": {
+                "type": "object",
+                "required": ["parameter", "reason"],
+                "properties": {"parameter": {"type": "string"}, "reason": {"type": "string"}},
+            },
+        },
+        "candidates": {
+            "type": "array",
+            "description": "The keys of the records of which one has to be chosen (409).",
+            "items": {"type": "string"},
+        },
+    },
+}
+_DESCRIBED: Final = {
+    400: "The body is not JSON.",
+    401: "A key is needed, or the one given is not known.",
+    403: "The key's account has not the scope that this needs.",
+    404: "There is no such record.",
+    409: "Several records bear the identifier: `candidates` are their keys.",
+    410: "The walk's revision has passed: begin it again.",
+    422: "A parameter is unknown or wrong, or the query is too complex.",
+    429: "The budget is spent: `Retry-After` tells for how long.",
+    503: "Not just now: `Retry-After` tells when to try again.",
+}
+ASKED: Final = (401, 403, 422, 429, 503)
+"""What every request about records may be answered with."""
 Handler = Callable[[Request, Any], Awaitable[Response]]
 
 
@@ -57,11 +98,33 @@ def language(request: Request) -> str:
     return "fr"
 
 
+def _methods(request: Request) -> set[str]:
+    """All that a path may be asked with: each method has a route of its own, and a router tells of one of them."""
+    fitting = [route for route in _routes(request.app.router) if route.matches(request.scope)[0] is not Match.NONE]
+    paths = [getattr(route, "path", "") for route in fitting]
+    named = request.url.path if request.url.path in paths else paths[0] if paths else ""
+    return {method for route, path in zip(fitting, paths, strict=True) if path == named
+            for method in getattr(route, "methods", None) or ()}  # fmt: skip
+
+
+def _routes(router: Any) -> Iterator[BaseRoute]:
+    """The routes of a router and of those that it includes."""
+    for route in router.routes:
+        included = getattr(route, "original_router", None)
+        yield from _routes(included) if included is not None else (route,)
+
+
 def problem(status: int, kind: str, title: str, detail: str, **more: Any) -> Response:
     """A problem answer. Retry-After goes with what passes by itself."""
     body = {"type": _TYPE + kind, "title": title, "status": status, "detail": detail, **more}
     headers = {"Retry-After": "5"} if status == HTTPStatus.SERVICE_UNAVAILABLE else {}
-    return Response(orjson.dumps(body), status, headers, "application/problem+json")
+    return Response(orjson.dumps(body), status, headers, MEDIA_TYPE)
+
+
+def declared(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """These problems as the responses of an operation, for its OpenAPI."""
+    content = {MEDIA_TYPE: {"schema": _SCHEMA}}
+    return {status: {"description": _DESCRIBED[status], "content": content} for status in statuses}
 
 
 def install(app: FastAPI, shown: Callable[[Request, Response], Response]) -> None:
@@ -109,7 +172,8 @@ def install(app: FastAPI, shown: Callable[[Request, Response], Response]) -> Non
     @handles(HTTPException)
     async def http(request: Request, error: HTTPException) -> Response:
         french = language(request) == "fr"
-        known = {404: ("not-found", "Introuvable", "Not found"),
+        known = {400: ("malformed", "Demande illisible", "Malformed request"),
+                 404: ("not-found", "Introuvable", "Not found"),
                  405: ("not-supported", "Méthode non prise en charge", "Method not supported")}  # fmt: skip
         name, fr, en = known.get(error.status_code, ("http", "Erreur", "Error"))
         detail = (
@@ -118,6 +182,8 @@ def install(app: FastAPI, shown: Callable[[Request, Response], Response]) -> Non
         response = problem(error.status_code, name, fr if french else en, detail)
         for header, value in (error.headers or {}).items():
             response.headers[header] = value
+        if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+            response.headers["Allow"] = ", ".join(sorted(_methods(request)))
         return response
 
     @handles(Exception)

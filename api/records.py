@@ -10,10 +10,10 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Request
 from starlette.responses import Response
 
-from api import answers, evidence
+from api import answers, evidence, examples
 from api.access import Visit, visit_of
 from api.parameters import known_only
-from api.problems import Ambiguous
+from api.problems import Ambiguous, declared
 from directory.errors import NotFound
 from directory.index.reader import Index, Snapshot, StoredDocument
 from directory.model import Kind
@@ -21,7 +21,7 @@ from directory.query import Field, Is, Or, Query
 
 
 def router(index: Index, past: evidence.Past) -> APIRouter:
-    routes = APIRouter(tags=["records"])
+    routes = APIRouter(tags=["records"], responses={**answers.UNCHANGED, **declared(404, 409)})
 
     def answer(request: Request, asking: Visit, snapshot: Snapshot, document: StoredDocument) -> Response:
         known_only(request)
@@ -34,7 +34,7 @@ def router(index: Index, past: evidence.Past) -> APIRouter:
     @routes.head("/v1/practitioners/{identifier}", include_in_schema=False)
     async def practitioner(
         request: Request,
-        identifier: Annotated[str, Path(max_length=300, examples=["810990001017", "10990001017"])],
+        identifier: Annotated[str, Path(max_length=300, examples=[examples.RPPS, examples.NATIONAL_ID])],
         as_of: evidence.AsOf = None,
     ) -> Response:
         if as_of is not None:
@@ -51,7 +51,7 @@ def router(index: Index, past: evidence.Past) -> APIRouter:
     @routes.head("/v1/organizations/{identifier}", include_in_schema=False)
     async def organization(
         request: Request,
-        identifier: Annotated[str, Path(max_length=300, examples=["F699900015", "699900015"])],
+        identifier: Annotated[str, Path(max_length=300, examples=[examples.STRUCTURE, examples.FINESS])],
         as_of: evidence.AsOf = None,
     ) -> Response:
         if as_of is not None:
@@ -68,7 +68,7 @@ def router(index: Index, past: evidence.Past) -> APIRouter:
     @routes.head("/v1/mailboxes/{address}", include_in_schema=False)
     async def mailbox(
         request: Request,
-        address: Annotated[str, Path(max_length=300, examples=["maelle.darvillers-quesnoy@medecin.mssante.fr"])],
+        address: Annotated[str, Path(max_length=300, examples=[examples.ADDRESS])],
         as_of: evidence.AsOf = None,
     ) -> Response:
         if as_of is not None:

@@ -13,9 +13,10 @@ from pydantic import BaseModel, ConfigDict, StringConstraints, model_validator
 from pydantic import Field as Parameter
 from starlette.responses import Response
 
-from api import answers
+from api import answers, examples
 from api.access import Asking, Visit
 from api.mailboxes import Choice, alternatives, choose
+from api.problems import declared
 from directory.accounts import Scope
 from directory.index.reader import Index, Snapshot, StoredDocument
 from directory.index.resolve import Recipient, resolve
@@ -32,9 +33,9 @@ Text = Annotated[str, StringConstraints(min_length=1, max_length=200, strip_whit
 
 EXAMPLE: Final[dict[str, Any]] = {
     "recipients": [
-        {"id": "1", "rpps": "10990001017"},
-        {"id": "2", "name": "Maëlle d'Arvillers-Quesnoy", "place": "Lyon"},
-        {"id": "3", "address": "maelle.darvillers-quesnoy@medecin.mssante.fr"},
+        {"id": "1", "rpps": examples.RPPS},
+        {"id": "2", "name": "Karen Didelet", "place": examples.CITY},
+        {"id": "3", "address": examples.ADDRESS},
     ]
 }
 ANSWER: Final = {
@@ -45,11 +46,11 @@ ANSWER: Final = {
             "status": "resolved",
             "why": ["name", "place"],
             "practitioner": {
-                "national_id": "810990001017",
-                "family_name": "D'ARVILLERS-QUESNOY",
-                "given_name": "Maëlle",
+                "national_id": examples.NATIONAL_ID,
+                "family_name": examples.FAMILY_NAME,
+                "given_name": examples.GIVEN_NAME,
             },
-            "preferred": {"address": "maelle.darvillers-quesnoy@medecin.mssante.fr", "kind": "PER", "why": "own"},
+            "preferred": {"address": examples.ADDRESS, "kind": "PER", "why": "own"},
             "alternatives": [{"address": "urgences@ch-valmorin.mssante.fr", "kind": "ORG", "why": "service"}],
         }
     ],
@@ -86,7 +87,7 @@ class Recipients(BaseModel):
 
 
 def router(index: Index) -> APIRouter:
-    routes = APIRouter(tags=["resolve"])
+    routes = APIRouter(tags=["resolve"], responses=declared(400))
 
     @routes.post(
         "/v1/resolve",

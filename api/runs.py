@@ -13,7 +13,7 @@ from api import answers, run_pages
 from api.access import Asking, Visit
 from api.evidence import Past
 from api.parameters import known_only
-from api.problems import language
+from api.problems import declared, language
 from directory.accounts import Scope
 
 _HOME: Final = "/register/runs"
@@ -41,6 +41,7 @@ def router(past: Past) -> APIRouter:
         description="Changes by kind of record, profession and département, moves between mail domains, rejected lines "
         "by reason, durations by stage, earlier nights. Why it was held, its warnings and a sample of rejected lines "
         "need the scope `history` in profile `public`.",
+        responses=declared(404),
     )
     async def run(request: Request, asking: Asking, number: Number) -> Response:
         known_only(request)

@@ -14,6 +14,7 @@ from api import answers, cursors
 from api.access import Asking, Visit
 from api.answers import matches, register
 from api.filters import ALL_KINDS, Filters, KindName
+from api.problems import declared
 from directory import nomenclature
 from directory.errors import InvalidInput
 from directory.index import found
@@ -75,7 +76,7 @@ def router(settings: Settings, index: Index) -> APIRouter:
         "typos are forgiven. At least one of `q` and the filters must be given. `next` leads to the following "
         "matches, at the same revision; once the register has moved on it is 410. `total` counts the matches of "
         f"filters; with `q`, the best {_OF_TEXT} can be walked through.",
-        responses={200: {"content": {"application/json": {"example": EXAMPLE}}}},
+        responses={200: {"content": {"application/json": {"example": EXAMPLE}}}, **answers.UNCHANGED, **declared(410)},
     )
     @routes.head("/v1/search", include_in_schema=False)
     async def search(request: Request, asking: Asking, asked: Annotated[SearchParameters, Query()]) -> Response:

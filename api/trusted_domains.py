@@ -11,6 +11,7 @@ from starlette.responses import Response
 
 from api import answers
 from api.parameters import known_only
+from api.problems import declared
 from directory.errors import InvalidInput
 from directory.index.reader import Index
 from directory.index.trust import WhiteListCopy
@@ -63,7 +64,7 @@ def router(index: Index) -> APIRouter:
         description="The list is the signed one that the register holds; `white_list.as_of` is when it was made. A "
         "domain counts as it stands there: what lies below a trusted domain is not trusted for it. What is not on "
         "the list is `trusted: false`, no error.",
-        responses={200: {"content": {"application/json": {"example": EXAMPLE}}}},
+        responses={200: {"content": {"application/json": {"example": EXAMPLE}}}, **answers.UNCHANGED},
     )
     @routes.head("/v1/trusted-domains/{domain}", include_in_schema=False)
     async def domain(
@@ -90,7 +91,7 @@ def router(index: Index) -> APIRouter:
         "/v1/trusted-domains/check",
         summary="Which of many addresses or domains lie in the trust space, and who operates them",
         description=f"At most {MOST} of them a call. `domain` is null for what is neither an address nor a domain.",
-        responses={200: {"content": {"application/json": {"example": ANSWER}}}},
+        responses={200: {"content": {"application/json": {"example": ANSWER}}}, **declared(400)},
     )
     async def check(asked: Annotated[Names, Body()]) -> Response:
         with index.read() as snapshot:

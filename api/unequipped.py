@@ -17,6 +17,7 @@ from starlette.responses import Response
 from api import answers, cursors
 from api.access import Asking
 from api.filters import Filters, Texts
+from api.problems import declared
 from directory import nomenclature
 from directory.errors import InvalidInput
 from directory.index.coverage import unequipped
@@ -94,7 +95,7 @@ def router(settings: Settings, index: Index) -> APIRouter:
         description="An area is communes, postal codes, towns and départements, all of them together. `next` leads to "
         f"those that follow, at the same revision. In profile `public`, more than {settings.http_walk_records} of "
         "them need a key with the scope `export`. As a file: `/v1/exports/practitioners.csv?has_mailbox=false&…`.",
-        responses={200: {"content": {"application/json": {"example": EXAMPLE}}}},
+        responses={200: {"content": {"application/json": {"example": EXAMPLE}}}, **declared(410)},
     )
     async def listed(asking: Asking, asked: Annotated[AreaParameters, Query()]) -> Response:
         limit = asked.limit or settings.http_limit

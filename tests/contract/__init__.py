@@ -1,0 +1,1 @@
+"""What the published contracts promise, asked of a served node: the OpenAPI, and every example of the guides."""
