@@ -10,11 +10,12 @@ from starlette.responses import Response
 from api.access import Asking, Visit
 from api.evidence import Past
 from api.problems import language
-from api.web import area_routes, assets, card_routes, choices, coverage, figure_routes, guide
+from api.web import area_routes, assets, card_routes, choices, coverage, figure_routes, guide, guide_texts
 from api.web.asked import Asked
 from api.web.rendering import READABLE, render, state_of
 from api.web.results import search
-from directory.errors import InvalidInput, QueryTooComplex, Unavailable
+from api.web.texts import TEXTS
+from directory.errors import InvalidInput, NotFound, QueryTooComplex, Unavailable
 from directory.index.reader import Index
 from directory.model import RegisterState
 from directory.settings import Settings
@@ -46,8 +47,20 @@ def router(settings: Settings, index: Index, app: FastAPI, past: Past) -> APIRou
 
     @routes.api_route("/docs", methods=READABLE)
     async def guide_page(request: Request) -> Response:
-        operations = guide.operations(app.openapi(), str(request.base_url).rstrip("/"))
+        operations = guide.operations(app.openapi(), str(request.base_url).rstrip("/"), language(request))
         return render(request, "guide.html", state_of(index), listed=True, operations=operations)
+
+    @routes.api_route("/guide", methods=READABLE)
+    async def guide_list(request: Request) -> Response:
+        return render(request, "guides.html", state_of(index), listed=True, names=guide_texts.NAMES)
+
+    @routes.api_route("/guide/{name}", methods=READABLE)
+    async def guide_text(request: Request, name: str) -> Response:
+        if name not in guide_texts.NAMES:
+            raise NotFound(f"there is no guide {name[:40]}", fr=f"il n'y a pas de guide {name[:40]}")
+        tongue, base = language(request), str(request.base_url).rstrip("/")
+        text = guide_texts.guide(name, tongue, base, settings.ldap_port, TEXTS[tongue]["guide_example"])
+        return render(request, "guide_text.html", state_of(index), listed=True, name=name, text=text)
 
     @routes.api_route("/static/{name}", methods=READABLE)
     async def static(request: Request, name: str) -> Response:

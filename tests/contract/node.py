@@ -18,10 +18,11 @@ PROFESSIONALS: Final = 300
 
 @dataclass(frozen=True, slots=True)
 class Demo:
-    """Where it answers."""
+    """Where it answers, and where its data is."""
 
     ldap: str
     http: str
+    folder: Path
 
 
 @contextlib.contextmanager
@@ -44,7 +45,7 @@ def demo(folder: Path, professionals: int = PROFESSIONALS) -> Iterator[Demo]:
         threading.Thread(target=process.stderr.read, daemon=True).start()
         found = re.search(r"(ldap://[\d.:]+).*search page +(http://[\d.:]+)/", said, re.DOTALL)
         assert found is not None, said
-        yield Demo(found[1], found[2])
+        yield Demo(found[1], found[2], folder)
     finally:
         process.terminate()
         process.wait(30)

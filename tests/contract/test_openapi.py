@@ -22,17 +22,17 @@ def test_no_answer_breaks_what_the_openapi_promises_and_none_is_an_error_of_ours
 def test_what_examples_name_is_in_the_demonstration(node: Demo) -> None:
     for path in (f"practitioners/{examples.RPPS}", f"practitioners/{examples.NATIONAL_ID}", f"mailboxes/{examples.ADDRESS}",
                  f"organizations/{examples.FINESS}", f"organizations/{examples.STRUCTURE}"):  # fmt: skip
-        assert httpx.get(f"{node.http}/v1/{path}").status_code == 200, path
-    results = httpx.post(f"{node.http}/v1/resolve", json=_resolve_example(node)).json()["results"]
+        assert httpx.get(f"{node.http}/v1/{path}", timeout=60).status_code == 200, path
+    results = httpx.post(f"{node.http}/v1/resolve", json=_resolve_example(node), timeout=60).json()["results"]
     assert [result["status"] for result in results] == ["resolved"] * 3
     assert {result["practitioner"]["rpps"] for result in results} == {examples.RPPS}
 
 
 def _resolve_example(node: Demo) -> object:
-    return httpx.get(f"{node.http}/openapi.json").json()["components"]["schemas"]["Recipients"]["example"]
+    return httpx.get(f"{node.http}/openapi.json", timeout=60).json()["components"]["schemas"]["Recipients"]["example"]
 
 
 def test_a_method_that_is_not_supported_is_told_of_those_that_are(node: Demo) -> None:
     for path, methods in (("/v1/search", "GET, HEAD"), ("/v1/trusted-domains/check", "POST"), ("/docs", "GET, HEAD")):
-        answer = httpx.delete(node.http + path)
+        answer = httpx.delete(node.http + path, timeout=60)
         assert (answer.status_code, answer.headers["allow"]) == (405, methods)

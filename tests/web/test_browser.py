@@ -29,6 +29,8 @@ PAGES = [
     "/register",
     "/legal",
     "/docs",
+    "/guide",
+    "/guide/developer",
     "/p/nobody",
 ]
 _MOST_OCTETS = 40_000  # of the first page, with all it needs; 150,000 is what was asked for

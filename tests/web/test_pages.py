@@ -34,6 +34,8 @@ PAGES = [
     "/register",
     "/legal",
     "/docs",
+    "/guide",
+    "/guide/developer",
     f"/p/{DOCTOR}",
     f"/s/{HOSPITAL}",
     f"/m/{WARD}",
