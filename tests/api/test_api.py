@@ -204,7 +204,7 @@ def test_every_answer_has_a_request_id_and_may_be_read_from_other_origins(client
 
 def test_every_example_of_the_guide_can_be_run_as_it_stands(client: TestClient) -> None:
     guide = client.get("/docs").text
-    paths = re.findall(r"curl &#39;http://testserver(.*?)&#39;", guide)
+    paths = re.findall(r"curl &#39;http://testserver(.*?)&#39;</code>", guide)
     assert len(paths) >= 6
     for path in paths:
         # What the register alone remembers, which this node cannot reach.
