@@ -14,6 +14,7 @@ from starlette.middleware.cors import CORSMiddleware
 import directory
 from api import (
     autocomplete,
+    changes,
     coverage,
     evidence,
     exports,
@@ -79,6 +80,7 @@ def create_app(settings: Settings, index: Index, trace: Trace | None = None) -> 
         resolve.router(index),
         trusted_domains.router(index),
         exports.router(settings, index),
+        changes.router(index, past),
     ):
         app.include_router(router, responses=problems.declared(*problems.ASKED))
     for router in (

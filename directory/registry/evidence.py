@@ -14,6 +14,7 @@ from directory.model import Kind, Record
 from directory.registry import history, reports
 from directory.registry.database import Database, connect, reader_url
 from directory.registry.history import Version
+from directory.registry.touched import between
 from directory.registry.withdrawals import record_of
 from directory.settings import Settings
 
@@ -49,6 +50,13 @@ class Evidence:
         """A record as it was shown at an instant. Raises as `versions`."""
         kind, found = record_of(self._database, key)
         return kind, history.record_on(self._database, kind, found, at)
+
+    def changes(
+        self, epoch: str, since: int, until: int, after: tuple[Kind, str] | None, limit: int
+    ) -> tuple[list[tuple[Kind, str]], tuple[Kind, str] | None] | None:
+        """What some revisions touched: see `touched.between`."""
+        with self._database.reading() as connection:
+            return between(connection, epoch, since, until, after, limit)
 
     def runs(self, limit: int) -> list[dict[str, Any]]:
         """The last imports, newest first: see `reports.summary`."""
