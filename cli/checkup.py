@@ -34,7 +34,7 @@ def register_status(settings: Settings) -> dict[str, Any]:
             "epoch": state.epoch,
             "counts": counts(database),
             "last_runs": [
-                {"run_id": run.run_id, "kind": run.kind, "status": run.status, "started_at": run.started_at}
+                {name: getattr(run, name) for name in ("run_id", "kind", "status", "started_at", "as_of", "revision")}
                 for run in list_runs(database, 5)
             ],
         }
@@ -65,7 +65,30 @@ def index_status(settings: Settings) -> dict[str, Any]:
 
 def checks(settings: Settings) -> Sequence[Check]:
     """Every self-check of this node, the failing ones with a hint for the operator."""
-    return [*registry_checks.run_checks(settings), *_index_checks(settings), *_tls_checks(settings)]
+    return [
+        *registry_checks.run_checks(settings),
+        *_index_checks(settings),
+        *_tls_checks(settings),
+        *_source_checks(settings),
+    ]
+
+
+def _source_checks(settings: Settings) -> list[Check]:
+    """Whether each source of the nights that is set can be reached, and what its latest files are."""
+    from importers.nightly.files import KINDS
+    from importers.nightly.night import source_setting, sources_of
+
+    found = []
+    for kind in (kind for kind in KINDS if source_setting(settings, kind)):
+        name, hint = f"source of {kind}", "docs/operations.md, Nights, tells what each message means"
+        try:
+            files = sources_of(settings, (kind,))[kind].latest()
+        except DirectoryError as error:
+            found.append(Check(name=name, ok=False, detail=error.message, hint=hint))
+        else:
+            detail = ", ".join(file.name for file in files) or "no files"
+            found.append(Check(name=name, ok=bool(files), detail=detail, hint=hint))
+    return found
 
 
 def _tls_checks(settings: Settings) -> list[Check]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime as dt
+
 import typer
 
 from cli.output import print_json, say, table
@@ -80,11 +82,18 @@ def status(context: typer.Context, json: bool = typer.Option(False, "--json", he
     if json:
         print_json({"register": register, "index": index})
         return
-    table(["", ""], [("register", "")] + [("  " + name, value) for name, value in _flat(register)])
-    table(["", ""], [("index", "")] + [("  " + name, value) for name, value in _flat(index)])
+    runs = register.pop("last_runs", [])
+    of_register, of_index = dict(_flat(register)), dict(_flat(index))
+    rows = [(name, of_register.get(name), of_index.get(name)) for name in {**of_register, **of_index}]
+    table(["", "register", "index"], rows)
+    if runs:
+        print()
+        table(list(runs[0]), [list(run.values()) for run in runs])
 
 
 def _flat(value: object, prefix: str = "") -> list[tuple[str, object]]:
+    """Names and values, one below the other; moments to the second."""
     if isinstance(value, dict):
         return [pair for name, part in value.items() for pair in _flat(part, f"{prefix}{name} ")]
-    return [(prefix.strip().replace("_", " "), value)]
+    shown = f"{value:%Y-%m-%d %H:%M:%S}" if isinstance(value, dt.datetime) else value
+    return [(prefix.strip().replace("_", " "), shown)]

@@ -11,9 +11,11 @@ from typing import Final
 from directory.errors import DirectoryError
 from directory.registry import runs, schema, status
 from directory.registry.database import Database, open_database
+from directory.registry.runs import Run
 from directory.settings import Settings
 
 _LEAST_FREE_GIB: Final = 2.0
+_LATEST: Final = 50  # imports, among which is the last one of each kind
 _LATE: Final = dt.timedelta(days=3)  # the national extracts come daily, with gaps of a day or two
 
 
@@ -75,17 +77,22 @@ def _fresh(database: Database) -> Check:
     )
 
 
-def _last_run(database: Database) -> Check:
-    found = runs.list_runs(database, 1)
-    if not found:
-        return Check(name="last import", ok=True, detail="none yet")
-    last = found[0]
-    hint = {
-        "held": f"look at it, then: annuaire runs apply {last.run_id}",
-        "running": "an import is running, or was killed: the next one cleans up",
-    }.get(last.status, f"look at it: annuaire runs show {last.run_id}")
-    ok = last.status in ("applied", "unchanged", "dry-run", "running")
-    return Check(name="last import", ok=ok, detail=f"run {last.run_id} {last.kind}: {last.status}", hint=hint)
+def _imports(database: Database) -> Check:
+    """Whether the last import of each kind came to its end."""
+    latest: dict[str, Run] = {}
+    for run in runs.list_runs(database, _LATEST):
+        latest.setdefault(run.kind, run)
+    wrong = [run for run in latest.values() if run.status in ("held", "refused", "failed")]
+    told = [f"run {run.run_id}, {run.kind}: {run.status}" for run in wrong or latest.values()]
+    held = next((run for run in wrong if run.status == "held"), None)
+    number = (held or wrong[0]).run_id if wrong else 0
+    look = f"look at it: annuaire runs show {number}"
+    return Check(
+        name="last imports",
+        ok=not wrong,
+        detail="; ".join(told) or "none yet",
+        hint=f"{look}; then: annuaire runs apply {number} [--without-removals]" if held else look,
+    )
 
 
-_OF_DATABASE: Final[tuple[Callable[[Database], Check], ...]] = (_schema, _filled, _fresh, _last_run)
+_OF_DATABASE: Final[tuple[Callable[[Database], Check], ...]] = (_schema, _filled, _fresh, _imports)

@@ -83,16 +83,16 @@ def sources_of(settings: Settings, only: Iterable[str] = ()) -> dict[str, Source
     Raises:
         InvalidInput: none is set, one of those asked for is not, or a setting describes no source.
     """
-    wanted = list(only) or [kind for kind in KINDS if _setting(settings, kind)]
+    wanted = list(only) or [kind for kind in KINDS if source_setting(settings, kind)]
     unknown = next((kind for kind in wanted if kind not in KINDS), None)
     if unknown is not None:
         raise InvalidInput(f"there is no kind {unknown}; there are: {', '.join(KINDS)}")
-    missing = next((kind for kind in wanted if not _setting(settings, kind)), None)
+    missing = next((kind for kind in wanted if not source_setting(settings, kind)), None)
     if missing is not None or not wanted:
         names = [_name(kind) for kind in ([missing] if missing else KINDS)]
         raise InvalidInput(f"no source to look at: set {' or '.join(names)} (docs/operations.md)")
     access = Access(ca_file=settings.source_ca_file, s3_endpoint=settings.s3_endpoint)
-    return {kind: source_of(kind, str(_setting(settings, kind)), access) for kind in KINDS if kind in wanted}
+    return {kind: source_of(kind, str(source_setting(settings, kind)), access) for kind in KINDS if kind in wanted}
 
 
 def run_night(
@@ -192,7 +192,8 @@ class _Work:
             log.info("no longer kept %s", pairs(file=gone.name))
 
 
-def _setting(settings: Settings, kind: str) -> str | None:
+def source_setting(settings: Settings, kind: str) -> str | None:
+    """Where files of a kind come from, as it was set; None where it was not."""
     found = {
         "rpps": settings.rpps_source,
         "mailboxes": settings.mailboxes_source,

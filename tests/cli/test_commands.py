@@ -72,6 +72,12 @@ def test_exit_codes_tell_done_refused_and_held_apart(environ: dict[str, str], tm
     assert [one["status"] for one in runs] == ["refused", "held", "applied"]
     shown = json.loads(run(environ, "runs", "show", str(report["run_id"]), "--json").stdout)
     assert shown["reasons"]
+    sources = {"ANNUAIRE_MAILBOXES_SOURCE": str(tmp_path / "a"), "ANNUAIRE_RPPS_SOURCE": str(tmp_path / "none")}
+    checks = {check["name"]: check for check in json.loads(run(environ | sources, "check", "--json").stdout)}
+    assert f"annuaire runs apply {report['run_id']}" in checks["last imports"]["hint"]
+    assert not checks["last imports"]["ok"]
+    assert (checks["source of mailboxes"]["ok"], checks["source of rpps"]["ok"]) == (True, False)
+    assert "mailboxes" in run(environ, "status").stdout
     assert run(environ, "runs", "apply", str(report["run_id"])).returncode == 0
     assert run(environ, "runs", "revert", "1").returncode == 0
     assert run(environ, "runs", "show", "99").returncode == 1
