@@ -19,8 +19,9 @@ from api import answers
 from api.access import Asking
 from api.cursors import Gone
 from api.evidence import Past
+from api.problems import declared
 from directory.accounts import Scope
-from directory.errors import InvalidInput, Unavailable
+from directory.errors import InvalidInput
 from directory.index.reader import Index, Snapshot
 from directory.model import Kind
 
@@ -62,9 +63,10 @@ def router(index: Index, past: Past) -> APIRouter:
         description="Each record that another revision touched since, once: `changed` comes with the record as it is "
         "now, put it in the place of yours; `removed` is there no more. With all pages applied, a copy of `since` is "
         "one of `until`: ask from there next time. 410 when it is no longer known (after 30 days, a first load, a "
-        "change of a third of everything, another register): begin again with `/v1/exports`. Needs the scope `export` "
-        "in profile `public`; 503 while the database cannot be reached.",
-        responses={200: {"content": {"application/json": {"example": EXAMPLE}}}},
+        "change of a third of everything, another register): begin again with `/v1/exports`. 422 for a revision that "
+        "this node has not come to: another one was ahead of it, ask again later. Needs the scope `export` in profile "
+        "`public`; 503 while the database cannot be reached.",
+        responses={200: {"content": {"application/json": {"example": EXAMPLE}}}, **declared(410)},
     )
     async def changes(asking: Asking, asked: Annotated[ChangeParameters, Query()]) -> Response:
         asking.needs(Scope.EXPORT)
@@ -77,8 +79,8 @@ def router(index: Index, past: Past) -> APIRouter:
         if asked.cursor:
             until, after = _place(asked.cursor)
         if asked.since > until:
-            raise Unavailable(
-                f"this node is at revision {until} still", fr=f"ce nœud en est encore à la révision {until}"
+            raise InvalidInput(
+                f"since: this node is at revision {until}", fr=f"since : ce nœud en est à la révision {until}"
             )
         found = await run_in_threadpool(past.evidence.changes, epoch, asked.since, until, after, asked.limit)
         if found is None:

@@ -125,7 +125,7 @@ def test_what_is_not_known_is_said(register: Register) -> None:
     expected = {
         "since=0": 410,  # the first load
         "since=1&epoch=another": 410,
-        "since=99": 503,  # this node is not there yet
+        "since=99": 422,  # this node is not there yet
         "since=1&cursor=nonsense": 422,
         "since=x": 422,
         "": 422,
