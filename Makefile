@@ -65,7 +65,7 @@ fuzz-decoding: dev
 contract: dev
 	$(BIN)/python -m tests.contract.openapi --seconds $(SECONDS) $(if $(CONTRACT_SEED),--seed $(CONTRACT_SEED))
 
-# Large data and speed: by hand; figures go to docs/benchmarks.md.
+# Long tests, large data and speed: by hand; figures go to docs/benchmarks.md.
 volume: dev
 	$(BIN)/python -m pytest -m volume
 

@@ -92,6 +92,7 @@ def machine(tmp_path: Path) -> Iterator[Path]:
             process.kill()
 
 
+@pytest.mark.volume  # four minutes: by hand, before the page or what it runs is published
 @pytest.mark.timeout(600)
 def test_the_commands_of_the_page_run_from_top_to_bottom(machine: Path, own_server: int, tmp_path: Path) -> None:
     country = machine / "srv/extracts"
