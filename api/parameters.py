@@ -9,6 +9,7 @@ from typing import Any
 from fastapi import Request
 
 from directory.errors import InvalidInput
+from directory.settings import Settings
 
 
 def known_only(request: Request, endpoint: Callable[..., Any] | None = None) -> None:
@@ -22,3 +23,15 @@ def known_only(request: Request, endpoint: Callable[..., Any] | None = None) -> 
         if name not in known:
             shown = name[:40]
             raise InvalidInput(f"unknown parameter {shown!r}", fr=f"paramètre inconnu : {shown!r}")
+
+
+def most_of(settings: Settings, asked: int | None) -> int:
+    """How many records an answer may hold, where so many were asked for, or nothing was said.
+
+    Raises:
+        InvalidInput: more than this node gives at once.
+    """
+    most = settings.http_limit_max
+    if asked is not None and asked > most:
+        raise InvalidInput(f"limit: at most {most}", fr=f"limit : au plus {most}")
+    return asked or settings.http_limit

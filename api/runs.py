@@ -9,11 +9,12 @@ from fastapi import APIRouter, Path, Query, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
-from api import answers, run_pages
+from api import answers
 from api.access import Asking, Visit
 from api.evidence import Past
 from api.parameters import known_only
 from api.problems import declared, language
+from api.web import run_pages
 from directory.accounts import Scope
 
 _HOME: Final = "/register/runs"

@@ -14,6 +14,7 @@ from api import answers, cursors
 from api.access import Asking, Visit
 from api.answers import matches, register
 from api.filters import ALL_KINDS, Filters, KindName
+from api.parameters import most_of
 from api.problems import declared
 from directory import nomenclature
 from directory.errors import InvalidInput
@@ -105,10 +106,7 @@ class Searching:
         self._facets = _facets_of(asked.facets)
         if not self._text and isinstance(self._where, Anything):
             raise InvalidInput("give q, or at least one filter", fr="indiquez q, ou au moins un filtre")
-        most = settings.http_limit_max
-        if asked.limit is not None and asked.limit > most:
-            raise InvalidInput(f"limit: at most {most}", fr=f"limit : au plus {most}")
-        self._limit = asked.limit or settings.http_limit
+        self._limit = most_of(settings, asked.limit)
 
     @property
     def predicate(self) -> Predicate:

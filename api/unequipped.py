@@ -17,6 +17,7 @@ from starlette.responses import Response
 from api import answers, cursors
 from api.access import Asking
 from api.filters import Filters, Texts
+from api.parameters import most_of
 from api.problems import declared
 from directory import nomenclature
 from directory.errors import InvalidInput
@@ -98,10 +99,7 @@ def router(settings: Settings, index: Index) -> APIRouter:
         responses={200: {"content": {"application/json": {"example": EXAMPLE}}}, **declared(410)},
     )
     async def listed(asking: Asking, asked: Annotated[AreaParameters, Query()]) -> Response:
-        limit = asked.limit or settings.http_limit
-        if limit > settings.http_limit_max:
-            most = settings.http_limit_max
-            raise InvalidInput(f"limit: at most {most}", fr=f"limit : au plus {most}")
+        limit = most_of(settings, asked.limit)
         places, communes = asked.places(), asked.communes()
         if places is None and not communes:
             raise InvalidInput("name at least one place", fr="indiquez au moins un lieu")

@@ -199,7 +199,7 @@ def report(
     lang: str = typer.Option("fr", "--lang", help="Language of the page: fr or en."),
 ) -> None:
     """The report of one import: a page that stands alone, or JSON."""
-    from api.run_pages import run_page
+    from api.web.run_pages import run_page
     from directory.registry import reports
     from directory.registry.database import open_database
 

@@ -224,10 +224,12 @@ class Changes:
     """What a follower must refresh to go from one revision to `state`.
 
     `keys` are (kind, key) of documents to read again (gone ones included); `reset` asks for a rebuild instead: after a
-    first load, a foreign epoch or a gap in the feed. `accounts` says that some account is not as it was.
+    first load, a foreign epoch or a gap in the feed. `accounts` says that some account is not as it was, `white_list`
+    that what is told of the trusted domains may not be.
     """
 
     state: RegisterState
     keys: frozenset[tuple[Kind, str]] = frozenset()
     accounts: bool = False
+    white_list: bool = False
     reset: bool = False

@@ -17,6 +17,7 @@ from ldaptor.protocols.ldap.ldaperrors import LDAPAdminLimitExceeded, Success
 _MOST: Final = 1 << 20  # bytes of an answer
 _WELL: Final = (Success.resultCode, LDAPAdminLimitExceeded.resultCode)  # a spent budget is an answer too
 _WHOLE: Final = 2  # scope: the base and all below it
+_ABSENT: Final = (pureber.BEROctetString("mail"), pureber.BEROctetString("health@check.invalid"))
 _SEQUENCE: Final = b"\x30"
 _CONTENTS: Final = pureldap.LDAPBERDecoderContext(fallback=pureber.BERDecoderContext())
 _MESSAGES: Final = pureldap.LDAPBERDecoderContext_TopLevel(
@@ -54,7 +55,7 @@ def _converse(client: socket.socket, base: str) -> None:
     steps = (
         ("bind", pureldap.LDAPBindRequest()),
         ("root DSE", _search("", pureldap.LDAPFilter_present("objectClass"), scope=0)),
-        ("search", _search(base, pureldap.LDAPFilter_equalityMatch(*map(_octets, ("mail", "health@check.invalid"))))),
+        ("search", _search(base, pureldap.LDAPFilter_equalityMatch(*_ABSENT))),
     )
     for number, (step, request) in enumerate(steps, 1):
         client.sendall(pureldap.LDAPMessage(request, id=number).toWire())
@@ -85,7 +86,3 @@ def _answers(client: socket.socket) -> Iterator[Any]:
 
 def _search(base: str, wanted: Any, scope: int = _WHOLE) -> Any:
     return pureldap.LDAPSearchRequest(baseObject=base, scope=scope, timeLimit=5, filter=wanted, attributes=["1.1"])
-
-
-def _octets(text: str) -> Any:
-    return pureber.BEROctetString(text)

@@ -31,7 +31,7 @@ _CLOSED: Final = {
     "Vary": "Accept-Language, Accept-Encoding",
 }
 
-_TEMPLATES: Final = jinja2.Environment(
+TEMPLATES: Final = jinja2.Environment(
     loader=jinja2.PackageLoader("api", "web/templates"),
     autoescape=True,
     undefined=jinja2.StrictUndefined,
@@ -39,8 +39,8 @@ _TEMPLATES: Final = jinja2.Environment(
     lstrip_blocks=True,
     auto_reload=False,
 )
-_TEMPLATES.filters["telephone"] = telephone
-_TEMPLATES.globals["asset"] = {name: asset.url for name, asset in ASSETS.items()}
+TEMPLATES.filters["telephone"] = telephone
+TEMPLATES.globals["asset"] = {name: asset.url for name, asset in ASSETS.items()}
 
 
 def render(
@@ -57,7 +57,7 @@ def render(
     tongue = language(request)
     chosen = request.query_params.get("lang") == tongue
     other = "en" if tongue == "fr" else "fr"
-    body = _TEMPLATES.get_template(template).render(
+    body = TEMPLATES.get_template(template).render(
         t=TEXTS[tongue],
         state=state,
         lang=tongue if chosen else "",

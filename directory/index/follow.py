@@ -28,7 +28,7 @@ from directory.index.store import Environment
 from directory.index.veil import Veil
 from directory.index.wear import worn
 from directory.logs import pairs
-from directory.model import Changes, Kind
+from directory.model import Changes, Kind, RegisterState
 from directory.source import RecordSource, Register
 
 log = logging.getLogger("annuaire.follower")
@@ -49,6 +49,8 @@ class Follower:
     _environment: Environment | None = field(default=None, init=False)
     _build: Path | None = field(default=None, init=False)
     _failures: int = field(default=0, init=False)  # in a row
+    _measured: RegisterState | None = field(default=None, init=False)
+    """Of which state it is noted what is covered."""
 
     def run(self, stop: threading.Event) -> None:
         """Follow until told to stop; a lost database is waited for, the index goes on answering meanwhile."""
@@ -92,7 +94,9 @@ class Follower:
         """
         with store.only_writer(self.path):
             try:
-                return self._step()
+                changed = self._step()
+                self._measure()
+                return changed
             finally:
                 self._close()
 
@@ -105,13 +109,13 @@ class Follower:
             self._failures = 0
             while not stop.is_set():
                 listener.wait(_LISTEN_S)
-                self._step()
+                if not self._step():  # what comes one after the other is followed first
+                    self._measure()
 
     def _step(self) -> bool:
         environment = self._open()
         if environment is None:
             self._rebuild("there is no sound one of this version")
-            self._measure()
             return True
         with self.register.open() as source:
             state = self._state(environment)
@@ -119,7 +123,7 @@ class Follower:
             if changes.reset:
                 changed = True
             else:
-                changed = changes.state.revision != state.revision or changes.accounts
+                changed = changes.state.revision != state.revision or changes.accounts or changes.white_list
                 if changed:
                     self._apply(environment, source, changes)
                     passages.note(self.path, changes.state, len(changes.keys))
@@ -129,16 +133,16 @@ class Follower:
             self._rebuild("much of it has changed since it was built")
         else:
             store.write_seen(self.path, changes.state.revision)
-        self._measure(anew=changed)
         return changed
 
-    def _measure(self, *, anew: bool = True) -> None:
-        """Note what is covered, where that is not known of the register's day or may be something else by now."""
+    def _measure(self) -> None:
+        """Note what is covered, unless that is known of this revision."""
         environment = self._open()
         assert environment is not None
         with Snapshot(environment, environment.lmdb.begin(buffers=True), "", {}) as snapshot:
-            if anew or not measured.noted(self.path, snapshot):
+            if snapshot.state != self._measured:
                 measured.note(self.path, snapshot)
+                self._measured = snapshot.state
 
     def _open(self) -> Environment | None:
         """The served build, open for writing; None when there is none of this version."""
@@ -178,10 +182,14 @@ class Follower:
 
     @staticmethod
     def _missing(environment: Environment, changes: Changes) -> Changes:
-        """The changes, and the accounts where the index has never had any, or no white list, which comes with them."""
+        """The changes, and the accounts and the white list where the index has never had any."""
         with environment.lmdb.begin() as txn:
-            filled = all(one.filled(txn, environment.databases[one.DATABASE]) for one in (accounts, trust))
-        return changes if filled else dataclasses.replace(changes, accounts=True)
+            missing = [one for one in (accounts, trust) if not one.filled(txn, environment.databases[one.DATABASE])]
+        return dataclasses.replace(
+            changes,
+            accounts=changes.accounts or accounts in missing,
+            white_list=changes.white_list or trust in missing,
+        )
 
     def _apply(self, environment: Environment, source: RecordSource, changes: Changes) -> None:
         """One write transaction: readers see all of a revision or nothing of it."""
@@ -200,7 +208,8 @@ class Follower:
             update.write()
             if changes.accounts:
                 accounts.write(txn, environment.databases[accounts.DATABASE], source.accounts())
-            trust.write(txn, environment.databases[trust.DATABASE], source.white_list())
+            if changes.white_list:
+                trust.write(txn, environment.databases[trust.DATABASE], source.white_list())
             store.write_state(txn, environment, changes.state)
             store.write_left(txn, environment, source.left())
         store.remove_exports(self.path)

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import orjson
 
+from directory.files import put_in_place
 from directory.index.coverage import coverage
 
 if TYPE_CHECKING:
@@ -35,11 +36,6 @@ class Measure(NamedTuple):
     reachable: int
 
 
-def noted(path: Path, snapshot: Snapshot) -> bool:
-    """Whether anything is noted for the day of a snapshot."""
-    return _file(path, _day(snapshot)).exists()
-
-
 def note(path: Path, snapshot: Snapshot) -> None:
     """Note what is covered now, for the index in a folder."""
     counts: defaultdict[str, dict[str, tuple[int, int]]] = defaultdict(dict)
@@ -47,9 +43,7 @@ def note(path: Path, snapshot: Snapshot) -> None:
         counts[cell.profession][cell.department] = cell.professionals, cell.reachable
     file = _file(path, _day(snapshot))
     file.parent.mkdir(parents=True, exist_ok=True)
-    beside = file.with_suffix(".new")
-    beside.write_bytes(zlib.compress(orjson.dumps(counts)))
-    beside.replace(file)
+    put_in_place(file, zlib.compress(orjson.dumps(counts)))
     held = _days(path)
     for day in set(held) - kept(held):
         _file(path, day).unlink(missing_ok=True)

@@ -59,12 +59,9 @@ def pairs(held: WhiteList) -> Iterator[tuple[bytes, bytes]]:
 
 
 def write(txn: Any, database: Any, held: WhiteList) -> None:
-    """Replace the copy, where it is not the same: a list is some thousand domains, and seldom another one."""
-    wanted = dict(pairs(held))
-    if wanted == {bytes(key): bytes(value) for key, value in txn.cursor(db=database)}:
-        return
+    """Replace the copy: a list is some thousand domains, and seldom another one."""
     txn.drop(database, delete=False)
-    for key, value in wanted.items():
+    for key, value in pairs(held):
         txn.put(key, value, db=database)
 
 

@@ -11,11 +11,9 @@ from typing import Final
 from directory.errors import DirectoryError
 from directory.registry import runs, schema, status
 from directory.registry.database import Database, open_database
-from directory.registry.runs import Run
 from directory.settings import Settings
 
 _LEAST_FREE_GIB: Final = 2.0
-_LATEST: Final = 50  # imports, among which is the last one of each kind
 _LATE: Final = dt.timedelta(days=3)  # the national extracts come daily, with gaps of a day or two
 
 
@@ -79,11 +77,10 @@ def _fresh(database: Database) -> Check:
 
 def _imports(database: Database) -> Check:
     """Whether the last import of each kind came to its end."""
-    latest: dict[str, Run] = {}
-    for run in runs.list_runs(database, _LATEST):
-        latest.setdefault(run.kind, run)
-    wrong = [run for run in latest.values() if run.status in ("held", "refused", "failed")]
-    told = [f"run {run.run_id}, {run.kind}: {run.status}" for run in wrong or latest.values()]
+    with database.reading() as connection:
+        latest = runs.last_of_each_kind(connection).values()
+    wrong = [run for run in latest if run.status in ("held", "refused", "failed")]
+    told = [f"run {run.run_id}, {run.kind}: {run.status}" for run in wrong or latest]
     held = next((run for run in wrong if run.status == "held"), None)
     number = (held or wrong[0]).run_id if wrong else 0
     look = f"look at it: annuaire runs show {number}"

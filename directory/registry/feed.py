@@ -20,7 +20,8 @@ KEEP_DAYS: Final = 30
 STATE: Final = "state"  # the feed line every revision has: its date and number changed
 ACCOUNT: Final = "account"  # its key is a name; no record depends on accounts
 WITHDRAWAL: Final = "withdrawal"  # marks a revision whose records are to be hidden before anything else
-NO_RECORDS: Final = (STATE, ACCOUNT, WITHDRAWAL)  # feed lines that name no record
+WHITE_LIST: Final = "white-list"  # what is told of the trusted domains may be something else
+NO_RECORDS: Final = (STATE, ACCOUNT, WITHDRAWAL, WHITE_LIST)  # feed lines that name no record
 _RESET_SHARE: Final = 0.3  # of all documents touched: from there on a rebuild is quicker than following
 
 _CREATE: Final = """
@@ -121,7 +122,7 @@ def expand(connection: Connection) -> None:
             connection.execute(text(statement))
 
 
-def publish(connection: Connection, *, reset: bool) -> int:
+def publish(connection: Connection, *, reset: bool, white_list: bool = False) -> int:
     """Take the next revision and write its feed; returns the revision.
 
     The row lock of `register_state` is taken here, last, and held to the commit: revisions become visible in order,
@@ -134,15 +135,14 @@ def publish(connection: Connection, *, reset: bool) -> int:
     else:
         changes.note(connection)
     if reset or _large(connection):
-        connection.execute(
-            text("INSERT INTO feed (revision, kind, key) VALUES (:revision, :kind, '')"),
-            {"revision": revision, "kind": RESET},
-        )
+        _mark(connection, revision, RESET)
     else:
         connection.execute(
             text("INSERT INTO feed (revision, kind, key) SELECT :revision, kind, key FROM touched"),
             {"revision": revision},
         )
+    if white_list:
+        _mark(connection, revision, WHITE_LIST)
     _announce(connection, revision)
     return revision
 
@@ -166,10 +166,8 @@ def publish_withdrawal(connection: Connection, *, lifted: bool) -> int:
         text("INSERT INTO feed (revision, kind, key) SELECT :revision, kind, key FROM touched"), {"revision": revision}
     )
     if not lifted:
-        connection.execute(
-            text("INSERT INTO feed (revision, kind, key) VALUES (:revision, :kind, '')"),
-            {"revision": revision, "kind": WITHDRAWAL},
-        )
+        _mark(connection, revision, WITHDRAWAL)
+    _mark(connection, revision, WHITE_LIST)  # an operator may bear the name of a structure that is withdrawn
     _announce(connection, revision)
     return revision
 
@@ -179,12 +177,17 @@ def _next_revision(connection: Connection) -> int:
     return int(connection.execute(text(taken)).scalar_one())
 
 
-def _announce(connection: Connection, revision: int) -> None:
-    """The line that every revision has, so that a missing revision is a gap and nothing else; and the notice."""
+def _mark(connection: Connection, revision: int, kind: str) -> None:
+    """A line that names no record."""
     connection.execute(
         text("INSERT INTO feed (revision, kind, key) VALUES (:revision, :kind, '')"),
-        {"revision": revision, "kind": STATE},
+        {"revision": revision, "kind": kind},
     )
+
+
+def _announce(connection: Connection, revision: int) -> None:
+    """The line that every revision has, so that a missing revision is a gap and nothing else; and the notice."""
+    _mark(connection, revision, STATE)
     connection.execute(text("DELETE FROM feed WHERE at < clock_timestamp() - make_interval(days => :days)"),
                        {"days": KEEP_DAYS})  # fmt: skip
     connection.execute(text("SELECT pg_notify(:channel, :revision)"),

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Gauge
-from sqlalchemy import func, select
 
 from directory import metrics
 from directory.errors import Unavailable
@@ -18,14 +17,12 @@ from directory.logs import pairs
 from directory.registry import runs, status
 from directory.registry.database import Database, connect
 from directory.registry.runs import Run
-from directory.registry.tables import import_run
 
 log = logging.getLogger("annuaire.metrics")
 
 _EVERY_S: Final = 15.0
 _NAME: Final = "runs"
 _STATUSES: Final = ("running", "applied", "unchanged", "held", "refused", "failed", "dry-run")
-_IN_FORCE: Final = ("applied", "unchanged")
 
 
 def keep_telling(url: str, folder: Path, stop: threading.Event) -> None:
@@ -59,24 +56,13 @@ def of_register(database: Database) -> CollectorRegistry:
     for kind, date in dates.items():
         age.labels(kind).set((now - date).total_seconds())
         made.labels(kind).set(date.timestamp())
-    _tell_runs(registry, *_newest(database))
+    with database.reading() as connection:
+        _tell_runs(registry, runs.last_of_each_kind(connection), runs.last_success(connection))
     return registry
 
 
-def _newest(database: Database) -> tuple[Mapping[str, Run], Mapping[str, dt.datetime], set[str]]:
-    """By kind the last run, and when the last one that is in force ended; and the kinds whose last run is held."""
-    newest = select(func.max(import_run.c.id)).group_by(import_run.c.kind)
-    ended = select(import_run.c.kind, func.max(import_run.c.finished_at)).where(import_run.c.status.in_(_IN_FORCE))
-    with database.reading() as connection:
-        numbers = connection.execute(newest).scalars().all()
-        last = {run.kind: run for run in runs.of_numbers(connection, numbers).values()}
-        succeeded = {kind: at for kind, at in connection.execute(ended.group_by(import_run.c.kind)) if at is not None}
-    return last, succeeded, {kind for kind, run in last.items() if run.status == "held"}
-
-
-def _tell_runs(
-    registry: CollectorRegistry, last: Mapping[str, Run], succeeded: Mapping[str, dt.datetime], held: set[str]
-) -> None:
+def _tell_runs(registry: CollectorRegistry, last: Mapping[str, Run], succeeded: Mapping[str, dt.datetime]) -> None:
+    """The last run of each kind, and when the last one that is in force ended."""
     number = _gauge(registry, "run_number", "Number of the last import", "kind")
     states = _gauge(registry, "run_status", "1 for the status of the last import", "kind", "status")
     success = _gauge(registry, "run_success_timestamp_seconds", "When the last import in force ended", "kind")
@@ -87,7 +73,7 @@ def _tell_runs(
     rejected = _gauge(registry, "run_rejected_lines", "Lines that the last import rejected", "kind", "reason")
     for kind, run in last.items():
         number.labels(kind).set(run.run_id)
-        waiting.labels(kind).set(kind in held)
+        waiting.labels(kind).set(run.status == "held")
         for name in _STATUSES:
             states.labels(kind, name).set(name == run.status)
         for stage, seconds in run.details.get("durations_s", {}).items():

@@ -332,7 +332,7 @@ class Merge:
     def publish(self, kind: str, as_of: dt.datetime) -> int:
         """Take the next revision; returns it."""
         self.connection.execute(update(register_state).values({_AS_OF[kind]: as_of}))
-        return feed.publish(self.connection, reset=self._reset)
+        return feed.publish(self.connection, reset=self._reset, white_list=kind == "trusted-domains")
 
     def analyze(self, plans: list[Plan]) -> None:
         """Fresh statistics where much has changed, so that tonight's readers get good plans; what ordinary nights add

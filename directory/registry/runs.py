@@ -211,6 +211,19 @@ def of_numbers(connection: Connection, numbers: Sequence[int]) -> dict[int, Run]
     return {row.id: _run(row) for row in rows}
 
 
+def last_of_each_kind(connection: Connection) -> dict[str, Run]:
+    """The last run of each kind."""
+    newest = select(func.max(import_run.c.id)).group_by(import_run.c.kind)
+    return {run.kind: run for run in of_numbers(connection, connection.execute(newest).scalars().all()).values()}
+
+
+def last_success(connection: Connection) -> dict[str, dt.datetime]:
+    """When the last run of each kind that came to be in force ended."""
+    ended = select(import_run.c.kind, func.max(import_run.c.finished_at)).where(import_run.c.status.in_(_IN_FORCE))
+    rows = connection.execute(ended.group_by(import_run.c.kind))
+    return {kind: at for kind, at in rows if at is not None}
+
+
 def in_force(connection: Connection, kind: str, since: dt.datetime) -> list[Run]:
     """The runs of a kind that were in force since a generation time, newest first, and at least the newest.
 

@@ -21,7 +21,7 @@ from directory.model import RESET, Changes, Kind, Record, RegisterState
 from directory.registry.accounts import read_accounts
 from directory.registry.changes import left
 from directory.registry.database import connect, translated
-from directory.registry.feed import ACCOUNT, NO_RECORDS, WITHDRAWAL
+from directory.registry.feed import ACCOUNT, NO_RECORDS, WHITE_LIST, WITHDRAWAL
 from directory.registry.records import Assembler, Selection
 from directory.registry.status import read_state
 from directory.registry.tables import FEED_CHANNEL
@@ -157,7 +157,10 @@ class Source:
         if self._gap(revision) or any(row.kind == RESET for row in rows):
             return Changes(state=state, reset=True)
         keys = frozenset((Kind(row.kind), row.key) for row in rows if row.kind not in NO_RECORDS)
-        return Changes(state=state, keys=keys, accounts=any(row.kind == ACCOUNT for row in rows))
+        told = {row.kind for row in rows}
+        # A withdrawn structure that bears another name hides other operators.
+        renamed = any((Kind.ORGANIZATION, key) in keys for key in self._withdrawn.organizations)
+        return Changes(state=state, keys=keys, accounts=ACCOUNT in told, white_list=renamed or WHITE_LIST in told)
 
     def _gap(self, revision: int) -> bool:
         """Whether the feed's oldest lines after this revision have been pruned."""

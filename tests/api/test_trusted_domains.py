@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -20,12 +21,15 @@ from directory.index.reader import Index
 from directory.index.verify import verify
 from directory.registry.database import Database
 from directory.registry.source import RegistryRegister
-from directory.registry.withdrawals import withdraw
+from directory.registry.withdrawals import lift, withdraw
 from directory.settings import Settings
 from directory.trust import Operator, WhiteList, domain_of
+from importers import columns
+from importers.mailboxes import import_mailboxes
 from importers.report import ImportOptions
 from importers.trusted_domains import import_trusted_domains
 from importers.white_list_signing import DemoAuthority, signed_white_list
+from tests.importers.files import mailbox, write
 from tests.index.register_of_records import RegisterOfRecords
 
 MAP = 2**28
@@ -164,3 +168,51 @@ def test_the_signed_list_comes_through_an_import_without_operators_that_are_with
     withdraw(database, "F1", "a reason", "somebody")
     with register.open() as source:
         assert source.white_list().domains["ch.mssante.fr"] == ()
+
+
+def test_a_node_reads_the_list_again_when_it_or_what_is_withdrawn_has_changed(
+    database: Database, tmp_path: Path
+) -> None:
+    authority, register = DemoAuthority.make(), RegistryRegister(database.url)
+    (tmp_path / "ca.pem").write_bytes(authority.ca_pem)
+    options = ImportOptions(whitelist_ca_file=tmp_path / "ca.pem")
+    follower = Follower(register, tmp_path / "index", MAP)
+    follower.step()
+
+    def told() -> tuple[bool, tuple[str, ...] | None]:
+        """Whether the register says that the list may be another one, and what the node tells of the domain then."""
+        with closing(Index.open(tmp_path / "index", map_bytes=MAP)) as index, index.read() as snapshot:
+            state = snapshot.state
+        with register.open() as source:
+            changed = source.changes(state.epoch, state.revision).white_list
+        follower.step()
+        with closing(Index.open(tmp_path / "index", map_bytes=MAP)) as index, index.read() as snapshot:
+            operators = snapshot.white_list.operators("ch.mssante.fr")
+        return changed, None if operators is None else tuple(operator.name for operator in operators)
+
+    def listed(operator: str, day: int) -> None:
+        entries = [("ch.mssante.fr", "CH", f"CN=three.fr,OU=1690000001,O={operator},ST=Rhône (69),C=FR")]
+        made = MADE + dt.timedelta(days=day)
+        (tmp_path / "list.xml").write_bytes(signed_white_list(entries, made, authority))
+        assert import_trusted_domains(database, [tmp_path / "list.xml"], options).status == "applied"
+
+    def has_mailboxes(count: int) -> None:
+        rows = [mailbox(f"n{number}@ch.mssante.fr", number) for number in range(count)]
+        files = write(tmp_path / f"of {count}", columns.MAILBOX, rows)
+        assert import_mailboxes(database, [files], ImportOptions()).status == "applied"
+
+    assert told() == (False, None)
+    listed("CH D'AILLEURS", 0)
+    has_mailboxes(10)
+    assert told()[1] == ("CH D'AILLEURS",)  # a first load: everything is read
+    listed("CH VALMORIN", 1)
+    assert told() == (True, ("CH VALMORIN",))
+    has_mailboxes(11)
+    assert told() == (False, ("CH VALMORIN",))
+    with database.writing() as connection:
+        connection.execute(text("INSERT INTO organization (key, name, finess) VALUES ('F1', 'CH VALMORIN', '1')"))
+    withdraw(database, "F1", "a reason", "somebody")
+    assert told() == (True, ())
+    lift(database, "F1", "another", "somebody")
+    assert told() == (True, ("CH VALMORIN",))
+    assert verify(register, tmp_path / "index", map_bytes=MAP) == []

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from api.run_pages import run_page
+from api.web.run_pages import run_page
 from directory.registry import runs
 from directory.registry.database import Database
 from directory.registry.reports import report

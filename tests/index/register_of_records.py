@@ -133,7 +133,8 @@ class _Source:
         if epoch != self.register.epoch or revision > self.state.revision:
             return Changes(state=self.state, reset=True)
         keys = frozenset[Key]().union(*self.register.revisions[revision:])
-        return Changes(state=self.state, keys=keys, accounts=self.register.renewed)
+        passed = revision < len(self.register.revisions)
+        return Changes(state=self.state, keys=keys, accounts=self.register.renewed, white_list=passed)
 
     def accounts(self) -> AccountList:
         return self.register.held

@@ -8,20 +8,12 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-import jinja2
-
-from api import plots
+from api.web import plots
+from api.web.rendering import TEMPLATES
 
 _CHANGES: Final = ("created", "changed", "removed")
 _SHOWN: Final = 15  # codes of a slice; the JSON has them all
-_TEMPLATES: Final = jinja2.Environment(
-    loader=jinja2.PackageLoader("api", "web/templates"),
-    autoescape=True,
-    undefined=jinja2.StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-)
-_STYLE: Final = _TEMPLATES.get_template("report.css").render()
+_STYLE: Final = TEMPLATES.get_template("report.css").render()
 POLICY: Final = (
     f"default-src 'none'; style-src 'sha256-{base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()}'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -44,7 +36,7 @@ def runs_page(runs: Sequence[Mapping[str, Any]], language: str) -> str:
 
 def _render(template: str, language: str, home: str, **values: Any) -> str:
     writing = _Writing(language)
-    return _TEMPLATES.get_template(template).render(
+    return TEMPLATES.get_template(template).render(
         lang=language,
         other="en" if language == "fr" else "fr",
         home=home,
