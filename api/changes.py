@@ -78,11 +78,11 @@ def router(index: Index, past: Past) -> APIRouter:
         after = None
         if asked.cursor:
             until, after = _place(asked.cursor)
+        found = await run_in_threadpool(past.evidence.changes, epoch, asked.since, until, after, asked.limit)
         if asked.since > until:
             raise InvalidInput(
                 f"since: this node is at revision {until}", fr=f"since : ce nœud en est à la révision {until}"
             )
-        found = await run_in_threadpool(past.evidence.changes, epoch, asked.since, until, after, asked.limit)
         if found is None:
             raise _gone()
         keys, last = found
