@@ -8,7 +8,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 PIP := .venv/bin/python -m pip --disable-pip-version-check --quiet
 BIN := .venv/bin
 
-.PHONY: demo install dev clients test lint explore fuzz fuzz-decoding contract volume bench lock docs clean
+.PHONY: demo install compiled interpreted dev clients test lint explore fuzz fuzz-decoding contract volume bench lock docs clean
 
 demo: install
 	$(BIN)/annuaire demo
@@ -26,6 +26,15 @@ install: .venv/.runtime
 	$(PIP) install --no-build-isolation --no-deps --editable .
 	@touch $@
 
+# What a lookup over LDAP runs through, as extension modules beside their sources (setup.py): needs a C compiler. They
+# are what runs until `make interpreted` removes them; whoever changes a source makes them again.
+compiled: dev
+	COMPILED=1 $(BIN)/python setup.py --quiet build_ext --inplace
+
+interpreted:
+	find directory ldap_server -name '*.so' -delete
+	rm -f annuaire__mypyc.*.so
+
 dev: .venv/.dev
 
 .venv/.dev: requirements-dev.lock .venv/.runtime
@@ -37,8 +46,9 @@ dev: .venv/.dev
 clients: dev
 	@sh tests/install_clients.sh
 
+# Two tests at a time; an odd one is soon found alone: `.venv/bin/python -m pytest tests/index -x`.
 test: clients lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses=2 --dist=worksteal
 
 lint: dev
 	$(BIN)/ruff check .
@@ -71,21 +81,22 @@ volume: dev
 
 # The published benchmark at national scale; another SEED asks other questions.
 SEED ?= 101
-bench: clients
+bench: clients compiled
 	@sh bench/install_peers.sh
 	$(BIN)/python -m bench --seed $(SEED)
 
 # Regenerate the pins after a change of dependencies in pyproject.toml.
 LOCK := $(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras --no-header \
-	--no-emit-index-url --no-emit-find-links --no-emit-trusted-host --build-deps-for editable
+	--no-emit-index-url --no-emit-find-links --no-emit-trusted-host
 lock: dev
 	$(PIP) install pip-tools
-	$(LOCK) --output-file requirements.lock pyproject.toml
-	$(LOCK) --extra dev --output-file requirements-dev.lock pyproject.toml
+	$(LOCK) --build-deps-for editable --output-file requirements.lock pyproject.toml
+	$(LOCK) --build-deps-for editable --extra dev --output-file requirements-dev.lock pyproject.toml
+	echo mypy | $(LOCK) --constraint requirements-dev.lock --output-file requirements-compile.lock -
 
 # Documents made from the code; a test checks that they are current.
 docs: dev
 	$(BIN)/python -m cli.docs docs/settings.md
 
-clean:
+clean: interpreted
 	rm -rf .venv build *.egg-info

@@ -6,6 +6,7 @@ import datetime as dt
 from collections.abc import Sequence
 from typing import Any, Final
 
+from directory import compiled
 from directory.errors import DirectoryError
 from directory.index.reader import Index
 from directory.registry import checks as registry_checks
@@ -66,11 +67,23 @@ def index_status(settings: Settings) -> dict[str, Any]:
 def checks(settings: Settings) -> Sequence[Check]:
     """Every self-check of this node, the failing ones with a hint for the operator."""
     return [
+        _program_check(),
         *registry_checks.run_checks(settings),
         *_index_checks(settings),
         *_tls_checks(settings),
         *_source_checks(settings),
     ]
+
+
+def _program_check() -> Check:
+    """Whether lookups run compiled, and by what the sources say."""
+    changed = compiled.outdated()
+    detail = (
+        "lookups are compiled" if compiled.is_compiled() else "lookups are interpreted: `make compiled` speeds them up"
+    )
+    if changed:
+        detail = f"compiled before these changed: {', '.join(changed)}"
+    return Check(name="program", ok=not changed, detail=detail, hint="make compiled, or make interpreted")
 
 
 def _source_checks(settings: Settings) -> list[Check]:

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from directory.query import And, Or
+from directory.query import And, Or, Predicate
 
 
 @dataclass(frozen=True, slots=True)
 class OfServer(Or):
     """An attribute that no mailbox holds has a value, or has any."""
 
-    parts: tuple[()] = ()
+    parts: tuple[Predicate, ...] = ()
     attribute: str = ""
     value: str | None = None
 
@@ -23,6 +23,6 @@ class OfServer(Or):
 class OfEveryMailbox(And):
     """An attribute has a value that the server computes for every mailbox, or has any."""
 
-    parts: tuple[()] = ()
+    parts: tuple[Predicate, ...] = ()
     attribute: str = ""
     value: str | None = None

@@ -7,13 +7,14 @@ dictionaries, and the counters are brought up to date once a second.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from typing import Final
 
 import prometheus_client as prometheus
 
 from directory.callers.trace import Done
 
-_OVER_S: Final = (0.01, 0.1, 1.0)
+_OVER_S: Final[Sequence[float]] = (0.01, 0.1, 1.0)
 _OUTCOMES: Final = {
     0: "success", 2: "protocolError", 3: "timeLimitExceeded", 4: "sizeLimitExceeded", 5: "compareFalse",
     6: "compareTrue", 11: "adminLimitExceeded", 32: "noSuchObject", 49: "invalidCredentials",

@@ -34,7 +34,7 @@ from ldap_server.turns import Share
 log = logging.getLogger("annuaire.ldap")
 
 _OUTSTANDING: Final = refused(messages.OPERATIONS_ERROR, "other operations are outstanding")
-_QUICK_ACK: Final[int | None] = getattr(socket, "TCP_QUICKACK", None)
+_QUICK_ACK: Final[Any] = getattr(socket, "TCP_QUICKACK", None)
 _VOUCHED_S: Final = 0.1  # for how long an account that was good is taken to be so
 _NO_SUCH_CONTROL: Final = refused(messages.UNAVAILABLE_CRITICAL_EXTENSION, "a critical control is not supported here")
 
@@ -202,8 +202,8 @@ class Connection(Protocol):
                 self._accept(messages.open_envelope(message, self._settings.ldap_controls))
             if self._framer.fault is not None:
                 raise self._framer.fault
-        except TooLarge as error:
-            self._end_with(messages.ADMIN_LIMIT, str(error))
+        except TooLarge as excess:
+            self._end_with(messages.ADMIN_LIMIT, str(excess))
         except Malformed as error:
             self._end_with(messages.PROTOCOL_ERROR, str(error))
         if complete or self._message_since is None:
@@ -347,8 +347,8 @@ class Connection(Protocol):
             self._go_on(envelope, self._begun(envelope) if course is None else course)
         except Malformed as error:
             self._disconnect(messages.PROTOCOL_ERROR, str(error))
-        except QueryTooComplex as error:
-            self._finish(envelope, failed(error))
+        except QueryTooComplex as excess:
+            self._finish(envelope, failed(excess))
         except Exception:
             ticket = reference()
             log.exception("internal error %s", pairs(reference=ticket))

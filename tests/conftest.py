@@ -11,6 +11,7 @@ import pytest
 from hypothesis import settings
 from sqlalchemy import create_engine, text
 
+from directory import compiled
 from directory.registry.database import Database, connect
 from directory.registry.embedded import Embedded
 from directory.registry.schema import migrate
@@ -25,6 +26,12 @@ _TEMPLATE = "register_template"
 settings.register_profile("same", derandomize=True, deadline=None)
 settings.register_profile("explore", max_examples=2_000, deadline=None)
 settings.load_profile("same")
+
+
+def pytest_configure() -> None:
+    """What was compiled before the last change of its source is not what is to be tested."""
+    if found := compiled.outdated():
+        raise pytest.UsageError(f"make compiled, or make interpreted: {', '.join(found)} changed since")
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -107,6 +114,7 @@ EXPECTED_SKIPS = (
     "Chromium is not installed",
     "this machine has no IPv6 loopback",
     "systemd-analyze is not installed",
+    "lookups are compiled here",
 )
 
 

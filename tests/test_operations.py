@@ -29,7 +29,7 @@ _ELSEWHERE: Final = "<!-- needs a container engine -->"
 _BLOCK: Final = re.compile(rf"^({re.escape(_ELSEWHERE)}\n)?```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _NEW_MACHINE: Final = "tar --extract --file=/var/backups/annuaire/node.tar"
 _SHIPPED: Final = ("directory", "importers", "api", "ldap_server", "cli", "migrations", "docs", "deploy")
-_FILES: Final = ("pyproject.toml", "README.md", "LICENSE", "requirements.lock")
+_FILES: Final = ("setup.py", "pyproject.toml", "README.md", "LICENSE", "requirements.lock", "requirements-compile.lock")
 # What a test has no right to, and what would take packages from a registry that are installed here already.
 _STAND_INS: Final = {
     "useradd": 'for last; do :; done; mkdir -p "{root}/var/lib/$last"',
@@ -111,7 +111,7 @@ def test_the_commands_of_the_page_run_from_top_to_bottom(machine: Path, own_serv
 
     checkout = machine / "checkout"
     for name in _SHIPPED:
-        shutil.copytree(ROOT / name, checkout / name, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(ROOT / name, checkout / name, ignore=shutil.ignore_patterns("__pycache__", "*.so"))
     for name in _FILES:
         shutil.copy(ROOT / name, checkout)
     for unit in (checkout / "deploy/systemd").iterdir():

@@ -40,10 +40,10 @@ class Decoded:
                 self._keep(place, found)
         return found
 
-    def put(self, database: str, key: bytes | memoryview, size: int, ids: BitMap) -> None:
+    def put(self, database: str, key: bytes, size: int, ids: BitMap) -> None:
         """Keep a posting; a small one is sooner decoded again."""
         if size >= WORTH_KEEPING:
-            self._keep((database, bytes(key)), Sized(size, ids))  # it may be a view of the memory map
+            self._keep((database, key), Sized(size, ids))
 
     def _keep(self, place: tuple[str, bytes], sized: Sized) -> None:
         if place in self._younger:

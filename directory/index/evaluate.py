@@ -250,8 +250,8 @@ class Evaluation:
         if like.field is Field.ORGANIZATION and self._kinds == (Kind.ORGANIZATION,):
             return self._labelled(initial, middle, final)
         if like.field not in GRAM_FIELDS and like.field is not Field.DISPLAY_NAME:
-            parts = initial, middle, final
-            return self._listed(like.field, initial, lambda value: matches_parts(value, *parts))
+            parts = initial.encode(), [part.encode() for part in middle], final.encode()
+            return self._listed(like.field, initial, lambda value: matches_parts(value.encode(), *parts))
         if self._kinds == (Kind.MAILBOX,):
             return self._grams(like.field, initial, middle, final)
         # Only mailboxes have grams.

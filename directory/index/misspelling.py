@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
+from collections.abc import Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, Final
 
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 _SHORTEST: Final = 3  # letters of a word that may be misspelt
 _SCANNED: Final = 400  # words taken for one beginning
 _CLASSES: Final = tuple(bytes([WORD_CLASSES[name]]) for name in ("name", "place", "profession", "structure"))
-_STEPS: Final = (2.2, 1.9, 1.6, 1.3, 1.0, 0.7, 0.4)
+_STEPS: Final[Sequence[float]] = (2.2, 1.9, 1.6, 1.3, 1.0, 0.7, 0.4)
 _LEAST: Final = 0.35  # what taking a word for another one costs at least
 _RARE: Final = 0.25
 _PER_BEARERS: Final = 0.05

@@ -136,7 +136,8 @@ class Snapshot:
 
     def postings(self, database: str, keys: Iterable[bytes]) -> list[tuple[bytes, BitMap]]:
         """Those of some keys that are there, with their documents: `posting` for many at once."""
-        return [(key, self.decoded(database, key, value)) for key, value in self.several(database, keys)]
+        found = [(bytes(key), value) for key, value in self.several(database, keys)]
+        return [(key, self.decoded(database, key, value)) for key, value in found]
 
     def decoded(self, database: str, key: bytes, value: memoryview) -> BitMap:
         """The same, for a key whose value has been read."""
@@ -158,10 +159,10 @@ class Snapshot:
             stored = self.several(database, unknown)
             if len(stored) < len(unknown):
                 return
-            found += [(len(value), key, value) for key, value in stored]
+            found += [(len(value), bytes(key), value) for key, value in stored]
         found.sort(key=_size)
-        for _, key, one in found:
-            yield one if isinstance(one, BitMap) else self._decode(database, key, one)
+        for _, known, one in found:
+            yield one if isinstance(one, BitMap) else self._decode(database, known, one)
 
     def _decode(self, database: str, key: bytes, value: memoryview) -> BitMap:
         ids = layout.decode_posting(value)
@@ -194,10 +195,10 @@ class Snapshot:
         found = self._txn.get(key, db=self._databases[database])
         return None if found is None else bytes(found)
 
-    def several(self, database: str, keys: Iterable[bytes]) -> list[tuple[bytes, memoryview]]:
+    def several(self, database: str, keys: Iterable[bytes]) -> list[tuple[memoryview, memoryview]]:
         """Those of some keys that are there, with their values."""
         with self._txn.cursor(db=self._databases[database]) as cursor:
-            found: list[tuple[bytes, memoryview]] = cursor.getmulti(keys)
+            found: list[tuple[memoryview, memoryview]] = cursor.getmulti(keys)
         return found
 
     def required(self, database: str, key: bytes) -> memoryview:

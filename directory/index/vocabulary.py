@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, AnyStr, Final
+from typing import TYPE_CHECKING, Final
 
 from pyroaring import BitMap
 
@@ -76,7 +76,7 @@ class Vocabulary:
                 if len(value) == 4:
                     lone.append(layout.id_of(value))
                 else:
-                    several.append(snapshot.decoded(self.database, key, value))
+                    several.append(snapshot.decoded(self.database, bytes(key), value))
         found = BitMap(lone)
         return BitMap.union(found, *several) if several else found or NOBODY
 
@@ -103,7 +103,7 @@ class Vocabulary:
             at = find(part, end)
 
 
-def matches_parts(value: AnyStr, initial: AnyStr, middle: Sequence[AnyStr], final: AnyStr) -> bool:
+def matches_parts(value: bytes, initial: bytes, middle: Sequence[bytes], final: bytes) -> bool:
     """Whether a folded value is initial*middle*…*final, the parts in order and without overlap."""
     if not value.startswith(initial):
         return False

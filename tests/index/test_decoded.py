@@ -34,7 +34,7 @@ def test_a_small_posting_is_not_kept() -> None:
 
 def test_a_large_one_is_kept_with_its_size_and_under_its_database() -> None:
     decoded = Decoded()
-    decoded.put("grams", memoryview(b"dup"), LARGE, IDS)
+    decoded.put("grams", b"dup", LARGE, IDS)
     assert decoded.get("grams", b"dup") == (LARGE, IDS)
     assert decoded.get("words", b"dup") is None
 

@@ -23,6 +23,7 @@ from tests.index.people import AT, PEOPLE
 from tests.index.register_of_records import RegisterOfRecords
 from tests.index.strategies import predicates, records
 from tests.index.test_index import KINDS, made
+from tests.interpreted import interpreted
 
 
 @pytest.mark.parametrize(
@@ -95,6 +96,7 @@ def test_of_each_kind_exactly_what_plain_evaluation_finds_is_found_and_no_other_
                 assert len(everything) == len(found)
 
 
+@interpreted
 @settings(max_examples=30, deadline=None)
 @given(people=st.lists(records(), max_size=14), asked=st.lists(predicates(), min_size=6, max_size=6))
 def test_sets_narrowed_down_to_the_last_document_give_what_values_give(
@@ -114,6 +116,7 @@ def test_sets_narrowed_down_to_the_last_document_give_what_values_give(
             assert {f"{match.document.kind}:{match.document.key}" for match in page.matches} == matching_keys
 
 
+@interpreted
 def test_what_the_sets_tell_exactly_is_not_left_to_be_checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(evaluate, "_FEW", 0)
     infix = Like(Field.CN, middle=("arti",))

@@ -17,6 +17,7 @@ from directory.index.reader import Index
 from directory.model import Kind
 from tests.index.people import PEOPLE
 from tests.index.register_of_records import RegisterOfRecords
+from tests.interpreted import interpreted
 
 MAP = 2**28
 
@@ -28,6 +29,7 @@ def register(tmp_path: Path) -> RegisterOfRecords:
     return register
 
 
+@interpreted
 def test_an_open_index_follows_the_swap(
     tmp_path: Path, register: RegisterOfRecords, monkeypatch: pytest.MonkeyPatch
 ) -> None:

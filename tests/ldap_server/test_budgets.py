@@ -29,6 +29,7 @@ from ldap_server.answers import Answer
 from ldap_server.operations import OPERATIONS
 from ldap_server.sharing import Service
 from tests.index.register_of_records import RegisterOfRecords
+from tests.interpreted import interpreted
 from tests.ldap_server.conftest import Server, serving
 from tests.ldap_server.people import PEOPLE
 from tests.ldap_server.test_server import BASE, code, connection, found
@@ -260,6 +261,7 @@ def test_withdrawn_and_never_existing_addresses_have_the_same_answers_byte_by_by
     assert asked(WITHDRAWN) == asked(NEVER)
 
 
+@interpreted
 @pytest.mark.parametrize("filter_", ["(mail={})", "(&(objectClass=*)(mail={}))"])
 def test_withdrawn_and_never_existing_addresses_cost_the_same_reads(
     withdrawn: Path, monkeypatch: pytest.MonkeyPatch, filter_: str

@@ -1,0 +1,32 @@
+"""What a lookup runs through can be compiled ahead of time: `make compiled`, or `COMPILED=1 pip wheel …`.
+
+mypyc makes extension modules of the same sources, by the types that mypy has checked. Without them nothing is missing
+but speed (docs/architecture.md).
+"""
+
+from __future__ import annotations
+
+import os
+
+from setuptools import Extension, setup
+
+_COMPILED = {
+    "directory": "query text",
+    "directory/callers": "budgets caller",
+    "directory/index": "choice decoded encoding evaluate matching order ranking reader sets vocabulary",
+    "ldap_server": "access answers assertions ber budgeted entries filters messages metrics operations outlet protocol"
+    " shapes turns",
+}
+"""What a lookup over LDAP runs through, from the client's bytes to the answer's."""
+
+
+def _extensions() -> list[Extension]:
+    if not os.environ.get("COMPILED"):
+        return []
+    from mypyc.build import mypycify
+
+    modules = [f"{package}/{module}.py" for package, names in _COMPILED.items() for module in names.split()]
+    return mypycify(modules, opt_level="2", debug_level="0", group_name="annuaire")
+
+
+setup(ext_modules=_extensions())
