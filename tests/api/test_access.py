@@ -143,7 +143,9 @@ def test_a_key_gives_its_account_a_budget_of_its_own(opened: Open, headers: dict
     assert (answer.status_code, answer.headers["ratelimit-policy"]) == (200, '"entries";q=7;w=86400')
 
 
-@pytest.mark.parametrize("key", ["", "nonsense", _LAPSED_TEXT, _TEXT[:-1] + "x", "é"])
+@pytest.mark.parametrize(
+    "key", ["", "nonsense", _LAPSED_TEXT, _TEXT[:-1] + "x", "é"], ids=["none", "nonsense", "lapsed", "misspelt", "é"]
+)
 def test_a_wrong_key_is_refused_rather_than_taken_for_anybodys(opened: Open, key: str) -> None:
     answer = opened().get(box(1), headers={"ESANTE-API-KEY": key.encode("latin-1")})
     assert answer.status_code == 401
