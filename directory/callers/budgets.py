@@ -89,6 +89,8 @@ class Spending:
         self._account.mark_patterns(self._patterns.places((pattern.encode(),)))
 
     def send(self, documents: Sequence[int]) -> None:
+        if len(documents) == 1 and documents[0] in self._sent:
+            return  # as nearly always where one colleague is looked up
         fresh = BitMap(documents) - self._sent
         if fresh:
             self._account.mark_entries(self._entries.places(number.to_bytes(4, "big") for number in fresh))
