@@ -52,6 +52,10 @@ class Client:
         found: Json = json.loads(body)
         return found, took
 
+    def fresh(self) -> None:
+        """Another connection: the server has closed one that was idle while answers were judged."""
+        self._connection.close()
+
     def search(self, kind: str, query: str) -> tuple[Json, float]:
         return self.get(f"/fhir/v2/{kind}?{query}")
 
@@ -80,6 +84,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _measured(client: Client, several: list[Question], people: list[Person]) -> Json:
+    client.fresh()
     answers = [_anywhere(client, question) if question.finds is None else client.search("Practitioner", question.path)
                for question in several]  # fmt: skip
     checked = [(one, bundle) for one, (bundle, _) in zip(several, answers, strict=True)]
@@ -107,6 +112,7 @@ def _right(question: Question, bundle: Json, people: list[Person]) -> bool:
 
 def _next_links(client: Client, people: list[Person], seed: int) -> Json:
     """The second pages of searches with several."""
+    client.fresh()
     dice = random.Random(seed + 1)
     took: list[float] = []
     wrong: list[str] = []
@@ -127,6 +133,7 @@ def _next_links(client: Client, people: list[Person], seed: int) -> Json:
 def _walk(client: Client, pid: int, number: int) -> Json:
     """All practitioners, a thousand a page: is the last page as quick as the first, and memory as small? Those who left
     lately come too, as inactive ones: the list of people has them no more."""
+    client.fresh()
     took: list[float] = []
     seen = left = 0
     path: str | None = f"/fhir/v2/Practitioner?_count={_PAGE}"
