@@ -14,7 +14,8 @@ COPY ldap_server ./ldap_server
 COPY api ./api
 COPY cli ./cli
 COPY migrations ./migrations
-RUN .venv/bin/pip install --no-cache-dir --no-build-isolation --no-deps --editable . \
+RUN .venv/bin/pip install --no-cache-dir --no-build-isolation --no-deps --config-settings editable_mode=compat \
+        --editable . \
     && PYTHONPATH=/opt/compiling COMPILED=1 .venv/bin/python setup.py --quiet build_ext --inplace && rm -r build
 
 FROM python:3.11-slim-bookworm

@@ -19,11 +19,12 @@ install: .venv/.runtime
 	@test -n "$(PYTHON)" || { echo "annuaire needs Python 3.11 or newer; set PYTHON=/path/to/python3" >&2; exit 1; }
 	$(PYTHON) -m venv .venv
 
-# --no-deps: the lock is complete; every file is checked against its hash.
+# --no-deps: the lock is complete; every file is checked against its hash. The editable mode that puts the folder on the
+# path: what `make compiled` makes shares a module beside the packages.
 .venv/.runtime: requirements.lock pyproject.toml | .venv/bin/python
 	@echo "Installing the pinned dependencies …"
 	$(PIP) install --no-compile --require-hashes --no-deps -r requirements.lock
-	$(PIP) install --no-build-isolation --no-deps --editable .
+	$(PIP) install --no-build-isolation --no-deps --config-settings editable_mode=compat --editable .
 	@touch $@
 
 # What a lookup over LDAP runs through, as extension modules beside their sources (setup.py): needs a C compiler. They
