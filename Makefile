@@ -88,12 +88,12 @@ bench: clients compiled
 
 # Regenerate the pins after a change of dependencies in pyproject.toml.
 LOCK := $(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras --no-header \
-	--no-emit-index-url --no-emit-find-links --no-emit-trusted-host
+	--no-emit-index-url --no-emit-find-links --no-emit-trusted-host --build-deps-for editable
 lock: dev
 	$(PIP) install pip-tools
-	$(LOCK) --build-deps-for editable --output-file requirements.lock pyproject.toml
-	$(LOCK) --build-deps-for editable --extra dev --output-file requirements-dev.lock pyproject.toml
-	echo mypy | $(LOCK) --constraint requirements-dev.lock --output-file requirements-compile.lock -
+	$(LOCK) --output-file requirements.lock pyproject.toml
+	$(LOCK) --extra dev --output-file requirements-dev.lock pyproject.toml
+	echo mypy | $(filter-out --build-deps-for editable,$(LOCK)) --constraint requirements-dev.lock --output-file requirements-compile.lock -
 
 # Documents made from the code; a test checks that they are current.
 docs: dev

@@ -16,11 +16,10 @@ from bench.latency import median
 from bench.ldap.compare import encode_requests
 from bench.ldap.load import Loader
 from bench.ldap.mixes import MIXES
-from bench.node import PUBLIC, serving
+from bench.node import BASE, PUBLIC, serving
 from bench.people import read_holders
 from bench.provenance import provenance, write_result
 
-_BASE: Final = "ou=bal,o=mssante,c=fr"
 _LEAST: Final = 0.9  # of what is answered without bounds
 
 
@@ -36,13 +35,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
             assert unbounded.ldap is not None
             assert bounded.ldap is not None
             for mix in (mix for mix in MIXES if options.mixes is None or mix.name in options.mixes):
-                encode_requests(requests, mix.draw(people, seed=options.seed), _BASE)
+                encode_requests(requests, mix.draw(people, seed=options.seed), BASE)
                 pairs = [
                     (loader.run(unbounded.ldap, requests).per_second, loader.run(bounded.ldap, requests).per_second)
                     for _ in range(options.pairs + 1)
                 ][1:]  # the first pair warms both
-                ratio = median([public / free for free, public in pairs])
-                free, public = (median(list(rates)) for rates in zip(*pairs, strict=True))
+                ratio = median(public / free for free, public in pairs)
+                free, public = (median(rates) for rates in zip(*pairs, strict=True))
                 rows.append({"mix": mix.name, "open": round(free), "public": round(public), "ratio": round(ratio, 3)})
                 print(f"{mix.name}: open {free:.0f}/s, public {public:.0f}/s, median of ratios {ratio:.3f}", flush=True)
     met = all(row["ratio"] >= _LEAST for row in rows)

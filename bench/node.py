@@ -21,6 +21,9 @@ _ROOT: Final = Path(__file__).resolve().parent.parent
 _PATIENCE_S: Final = 60.0
 _PREFIX: Final = "ANNUAIRE_"
 
+BASE: Final = "ou=bal,o=mssante,c=fr"
+"""Below which a node has the mailboxes, where no setting says otherwise."""
+
 PUBLIC: Final[dict[str, Any]] = {
     "profile": "public",
     "anonymous_entries_per_day": 10_000_000,

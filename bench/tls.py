@@ -25,7 +25,7 @@ from cryptography.x509.oid import NameOID
 
 from bench.ldap.encoding import search_request
 from bench.ldap.filters import encode, parse
-from bench.node import Address, serving
+from bench.node import BASE, Address, serving
 
 _BIND = bytes.fromhex("300c020101600702010304008000")
 _UNBIND = bytes.fromhex("30050201034200")
@@ -78,10 +78,7 @@ def searches() -> list[bytes]:
     """Thunderbird's autocompletion after three letters."""
     filters = (encode(parse(f"(|(cn=*{v}*)(mail=*{v}*)(givenName=*{v}*)(sn=*{v}*))")) for v in _LETTERS)
     attributes = ("cn", "mail", "givenName", "sn", "o")
-    return [
-        search_request("ou=bal,o=mssante,c=fr", one, attributes=attributes, size_limit=100, message_id=2)
-        for one in filters
-    ]
+    return [search_request(BASE, one, attributes=attributes, size_limit=100, message_id=2) for one in filters]
 
 
 def client(where: Address, trusted: Path, version: ssl.TLSVersion, count: int, resume: bool) -> Outcome:

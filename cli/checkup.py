@@ -77,13 +77,11 @@ def checks(settings: Settings) -> Sequence[Check]:
 
 def _program_check() -> Check:
     """Whether lookups run compiled, and by what the sources say."""
-    changed = compiled.outdated()
-    detail = (
-        "lookups are compiled" if compiled.is_compiled() else "lookups are interpreted: `make compiled` speeds them up"
-    )
-    if changed:
+    if changed := compiled.outdated():
         detail = f"compiled before these changed: {', '.join(changed)}"
-    return Check(name="program", ok=not changed, detail=detail, hint="make compiled, or make interpreted")
+        return Check(name="program", ok=False, detail=detail, hint="make compiled, or make interpreted")
+    detail = "compiled" if compiled.is_compiled() else "interpreted: `make compiled` speeds them up"
+    return Check(name="program", ok=True, detail=f"lookups are {detail}")
 
 
 def _source_checks(settings: Settings) -> list[Check]:

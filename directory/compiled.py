@@ -17,8 +17,13 @@ def is_compiled() -> bool:
 
 
 def outdated() -> list[str]:
-    """The compiled modules whose sources have changed since, by their files: what runs is not what is written."""
+    """The sources in a checkout that have changed since they were compiled: what runs is not what is written.
+
+    Where a wheel was installed nobody changes them, and the times of its files are those of their copying.
+    """
     root = Path(__file__).parent.parent
+    if not (root / "setup.py").exists():
+        return []
     found = []
     for room in _ROOMS:
         for made in (root / room).rglob(f"*{EXTENSION_SUFFIXES[0]}"):

@@ -19,11 +19,10 @@ import psutil
 from bench.latency import Latencies
 from bench.ldap.client import SUCCESS, Client
 from bench.ldap.filters import escape
-from bench.node import PUBLIC, Address, serving
+from bench.node import BASE, PUBLIC, Address, serving
 from bench.people import read_addresses
 from bench.provenance import provenance, write_result
 
-_BASE: Final = "ou=bal,o=mssante,c=fr"
 _BAR_MS: Final = 50.0
 _BAR_MIB: Final = 600.0
 _PAUSE_S: Final = 0.005  # between lookups
@@ -114,7 +113,7 @@ def _measured(server: Address, pid: int, addresses: Sequence[str], seconds: floa
 
 def _lookup(client: Client, address: str) -> float:
     began = time.monotonic()
-    answer = client.search(_BASE, f"(mail={escape(address)})")
+    answer = client.search(BASE, f"(mail={escape(address)})")
     assert (answer.code, len(answer.entries)) == (SUCCESS, 1), (answer.code, answer.message)
     return time.monotonic() - began
 

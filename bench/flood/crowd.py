@@ -21,8 +21,8 @@ from typing import Final
 
 from bench.ldap.encoding import search_request
 from bench.ldap.filters import encode, parse
+from bench.node import BASE
 
-_BASE: Final = "ou=bal,o=mssante,c=fr"
 _DRIBBLE_S: Final = 0.2
 _AGAIN_S: Final = 0.5
 _ADDRESSES: Final = 250  # 127.0.1.1 and on
@@ -49,7 +49,7 @@ def worst_filters(dice: random.Random) -> list[bytes]:
         f"(&(objectClass=*)(!(cn=*{some(2)}*))(street=*{some(2)}*{some(2)}*))",
         f"(|(street=*{some(3)}*)(telephoneNumber=*{dice.randrange(1000)}*)(title=*{some(3)}*))",
     ]
-    return [search_request(_BASE, encode(parse(text)), size_limit=0) for text in texts]
+    return [search_request(BASE, encode(parse(text)), size_limit=0) for text in texts]
 
 
 @dataclass(eq=False, slots=True)

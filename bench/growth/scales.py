@@ -18,10 +18,9 @@ from bench.ldap.client import Client
 from bench.ldap.compare import encode_requests
 from bench.ldap.load import Loader
 from bench.ldap.mixes import ATTRIBUTES, SIZE_LIMIT
-from bench.node import Address, Node, serving
+from bench.node import BASE, Address, Node, serving
 from bench.people import Holder, read_holders
 
-_BASE: Final = "ou=bal,o=mssante,c=fr"
 _TIMEOUT_S: Final = 30.0
 
 
@@ -49,7 +48,7 @@ class Scale:
     def search_ms(self, loader: Loader, filters: Sequence[str], scratch: Path) -> float:
         """The median latency of LDAP searches."""
         requests = scratch / "growth.requests"
-        encode_requests(requests, filters, _BASE)
+        encode_requests(requests, filters, BASE)
         return loader.run(self.ldap, requests).p50_ms
 
     def request_ms(self, paths: Sequence[str], seconds: float) -> float:
@@ -69,7 +68,7 @@ class Scale:
         found: list[str] = []
         with Client(self.ldap.host, self.ldap.port) as client:
             for text in filters:
-                answer = client.search(_BASE, text, attributes=ATTRIBUTES, size_limit=SIZE_LIMIT)
+                answer = client.search(BASE, text, attributes=ATTRIBUTES, size_limit=SIZE_LIMIT)
                 if answer.code == CODE_SIZE_LIMIT:
                     found.append(text)
                     if len(found) == most:

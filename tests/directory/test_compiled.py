@@ -11,7 +11,7 @@ import pytest
 from directory import compiled
 
 
-def _room(root: Path, *, source_later_by: float) -> None:
+def _room(root: Path, *, source_later_by: float, checkout: bool = True) -> None:
     room = root / "directory" / "index"
     room.mkdir(parents=True)
     (root / "directory" / "compiled.py").touch()
@@ -20,6 +20,8 @@ def _room(root: Path, *, source_later_by: float) -> None:
         file.touch()
         os.utime(file, (at, at))
     (room / "order.py").touch()  # never compiled
+    if checkout:
+        (root / "setup.py").touch()
 
 
 @pytest.mark.parametrize(("source_later_by", "expected"), [(60.0, ["directory/index/sets.py"]), (-60.0, [])])
@@ -29,3 +31,11 @@ def test_a_source_that_changed_since_it_was_compiled_is_named(
     _room(tmp_path, source_later_by=source_later_by)
     monkeypatch.setattr(compiled, "__file__", str(tmp_path / "directory" / "compiled.py"))
     assert compiled.outdated() == expected
+
+
+def test_where_a_wheel_was_installed_the_times_of_copying_say_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _room(tmp_path, source_later_by=60.0, checkout=False)
+    monkeypatch.setattr(compiled, "__file__", str(tmp_path / "directory" / "compiled.py"))
+    assert compiled.outdated() == []
