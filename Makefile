@@ -8,6 +8,9 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 PIP := .venv/bin/python -m pip --disable-pip-version-check --quiet
 BIN := .venv/bin
 
+# Python keeps what it has compiled: the tests start hundreds of processes, and each would compile everything again.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: demo install compiled interpreted dev clients test lint explore fuzz fuzz-decoding contract volume bench lock docs clean
 
 demo: install
@@ -47,9 +50,11 @@ dev: .venv/.dev
 clients: dev
 	@sh tests/install_clients.sh
 
-# Two tests at a time; an odd one is soon found alone: `.venv/bin/python -m pytest tests/index -x`.
+# Two tests at a time, then those that keep a promise in seconds, with nothing beside them; an odd one is soon found
+# alone: `.venv/bin/python -m pytest tests/index -x`.
 test: clients lint
-	$(BIN)/python -m pytest --numprocesses=2 --dist=worksteal
+	$(BIN)/python -m pytest --numprocesses=2 --dist=worksteal -m 'not volume and not bench and not promise'
+	$(BIN)/python -m pytest -m promise
 
 lint: dev
 	$(BIN)/ruff check .

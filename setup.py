@@ -12,7 +12,7 @@ from setuptools import Extension, setup
 
 _COMPILED = {
     "directory": "query text",
-    "directory/callers": "budgets caller patterns",
+    "directory/callers": "budgets caller distinct ledger patterns",
     "directory/index": "choice decoded encoding evaluate matching order ranking reader sets vocabulary",
     "ldap_server": "access answers assertions ber budgeted entries filters messages metrics operations outlet protocol"
     " shapes turns",

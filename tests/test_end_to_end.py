@@ -154,6 +154,7 @@ def extended(country: Path, folder: Path, address: str) -> Path:
     return path
 
 
+@pytest.mark.promise
 def test_files_go_in_and_answers_come_out_and_a_new_mailbox_shows_within_two_seconds(
     loaded: dict[str, str], country: Path, tmp_path: Path
 ) -> None:
@@ -173,6 +174,7 @@ def test_files_go_in_and_answers_come_out_and_a_new_mailbox_shows_within_two_sec
         assert found["matches"][0]["mailbox"]["address"] == new
 
 
+@pytest.mark.promise
 def test_a_withdrawn_record_is_gone_everywhere_within_two_seconds_and_stays_so(
     loaded: dict[str, str], country: Path, tmp_path: Path
 ) -> None:
@@ -245,6 +247,7 @@ def test_a_killed_database_comes_back_and_lookups_never_stop(
         until(lambda: node.has(new), 10, "the follower has found the database again")
 
 
+@pytest.mark.promise
 def test_workers_end_with_a_killed_supervisor_and_the_next_takes_over(loaded: dict[str, str], country: Path) -> None:
     known = first_address(country)
     with serving(loaded) as node:

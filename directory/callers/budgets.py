@@ -12,8 +12,6 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from pyroaring import BitMap
-
 from directory.callers.caller import Caller, CallerClass
 from directory.callers.distinct import Distinct
 from directory.callers.ledger import ENTRY_BITS, PATTERN_BITS, Account, Ledger
@@ -45,7 +43,7 @@ _WHOLE_ONLY_FR: Final = "le compte d'une passerelle ne cherche que des adresses 
 class Spending:
     """What one caller has had today, as this process knows it."""
 
-    __slots__ = ("_account", "_entries", "_patterns", "_sent", "_unseen", "most", "most_patterns")
+    __slots__ = ("_account", "_entries", "_patterns", "_unseen", "most", "most_patterns")
 
     def __init__(self, account: Account, most: int, most_patterns: int) -> None:
         self._account = account
@@ -53,7 +51,6 @@ class Spending:
         self.most_patterns = most_patterns
         self._entries = _distinct(ENTRY_BITS, most)
         self._patterns = _distinct(PATTERN_BITS, most_patterns)
-        self._sent = BitMap()  # known to be marked: all documents of a nation take up 300 KiB
         self._unseen = 0  # operations until the count is looked at again
 
     @property
@@ -89,12 +86,7 @@ class Spending:
         self._account.mark_patterns(self._patterns.places((pattern.encode(),)))
 
     def send(self, documents: Sequence[int]) -> None:
-        if len(documents) == 1 and documents[0] in self._sent:
-            return  # as nearly always where one colleague is looked up
-        fresh = BitMap(documents) - self._sent
-        if fresh:
-            self._account.mark_entries(self._entries.places(number.to_bytes(4, "big") for number in fresh))
-            self._sent |= fresh
+        self._account.mark_entries(self._entries.places_of_numbers(documents))
 
     def miss(self, asked: Predicate) -> None:
         """Something was named that is not there. Guessing costs what finding does; the same again costs nothing."""
