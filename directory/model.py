@@ -9,7 +9,10 @@ import datetime as dt
 import enum
 from dataclasses import dataclass, field
 
+from directory.members import direct
 
+
+@direct
 class Kind(enum.StrEnum):
     """The three kinds of record, and of document in the index."""
 

@@ -12,12 +12,14 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from directory.errors import QueryTooComplex
+from directory.members import direct
 from directory.model import Kind
 
 MAX_DEPTH = 20
 MAX_TERMS = 256
 
 
+@direct
 class Field(enum.StrEnum):
     """Every searchable field of a document. The first block are attributes of mailbox entries (LDAP); a practitioner
     or organization document fills those that have a meaning for it; the second block serves REST."""

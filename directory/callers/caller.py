@@ -6,10 +6,13 @@ import enum
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Self
 
+from directory.members import direct
+
 if TYPE_CHECKING:
     from directory.accounts import Identity
 
 
+@direct
 class CallerClass(enum.StrEnum):
     """Whose limits apply to a caller."""
 

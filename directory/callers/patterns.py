@@ -23,11 +23,15 @@ _VAGUE: Final = frozenset(
 """Fields whose whole values say nothing about who is looked for."""
 _NAMING: Final = frozenset({Field.MAIL, Field.IDENTIFIER, Field.NATIONAL_ID, Field.ENTRY_UUID, Field.BORNE})
 """Fields whose whole values name one entry, or the few of one holder."""
+_BEHIND_THE_BEARER: Final = frozenset({Field.BORNE, Field.FACET})
+"""Fields whose values begin with who bears them: a pattern says nothing before its middle."""
 
 
 def short_pattern(predicate: Predicate) -> str | None:
     """The letters, at most `SHORT`, that all matches of a filter are asked to contain; "" when it asks for none, None
     when it asks for more. Of alternatives the shortest counts, of conditions the longest."""
+    if _asks_enough(predicate):
+        return None
     found = _letters(predicate)
     if found is _WHOLE:
         return None
@@ -59,9 +63,37 @@ def _by_whole_values(predicate: Predicate) -> bool:
             return False
 
 
+def _asks_enough(predicate: Predicate) -> bool:
+    """Whether more than `SHORT` letters are asked for beyond doubt: most filters are told so, and nothing is folded."""
+    match predicate:
+        case And(parts=parts):
+            return any(map(_asks_enough, parts))
+        case Or(parts=parts):
+            return all(map(_asks_enough, parts))
+        case Is(field=field):
+            return field not in _VAGUE
+        case Like(field=field, initial=initial, middle=middle, final=final):
+            if field in _BEHIND_THE_BEARER:
+                return False
+            if initial is not None and _is_long(initial):
+                return True
+            return any(map(_is_long, middle)) or (final is not None and _is_long(final))
+        case Starts(value=value):
+            return _is_long(value)
+        case Near() | Undefined():
+            return True
+        case _:
+            return False
+
+
+def _is_long(value: str) -> bool:
+    """Whether a text has more than `SHORT` letters whatever folding makes of others."""
+    return len(value) > SHORT and value.isascii() and value.isalnum()
+
+
 def _letters(predicate: Predicate) -> str:
     match predicate:
-        case Like(field=Field.BORNE | Field.FACET, middle=middle):
+        case Like(field=field, middle=middle) if field in _BEHIND_THE_BEARER:
             return "".join(middle).strip("@")  # what stands before says who bears it
         case Starts(value=value):
             return value
