@@ -30,18 +30,14 @@ class Distinct:
 
     def places(self, things: Iterable[bytes]) -> list[int]:
         """The bits of some things; things that are not among those marked have none."""
-        return self._of_hashes([xxh32_intdigest(thing) for thing in things])
+        mask, shift, scale_mask = self._mask, self._shift, self._scale_mask
+        return [hashed & mask for thing in things if not ((hashed := xxh32_intdigest(thing)) >> shift) & scale_mask]
 
     def places_of_numbers(self, numbers: Iterable[int]) -> list[int]:
         """The bits of things that have a number below 2 to the power of 32, found with arithmetic alone: each entry
         that is sent comes by here."""
-        return self._of_hashes([_mixed(number) for number in numbers])
-
-    def _of_hashes(self, hashes: list[int]) -> list[int]:
         mask, shift, scale_mask = self._mask, self._shift, self._scale_mask
-        if not scale_mask:
-            return [hashed & mask for hashed in hashes]
-        return [hashed & mask for hashed in hashes if not (hashed >> shift) & scale_mask]
+        return [hashed & mask for number in numbers if not ((hashed := _mixed(number)) >> shift) & scale_mask]
 
     def count(self, bitmap: bytes) -> int:
         """How many different things have been marked."""

@@ -32,8 +32,10 @@ _HEAD: Final = struct.Struct("<32sI16s")  # magic, number of accounts, key of th
 _HEAD_BYTES: Final = 4096
 _WHOSE: Final = struct.Struct("<QI")  # hash of the caller, day
 _PATTERNS_AT: Final = 16
-_ENTRIES_AT: Final = _PATTERNS_AT + (1 << PATTERN_BITS) // 8
-_ACCOUNT_BYTES: Final = _ENTRIES_AT + (1 << ENTRY_BITS) // 8
+_PATTERNS_BYTES: Final = (1 << PATTERN_BITS) // 8
+_ENTRIES_AT: Final = _PATTERNS_AT + _PATTERNS_BYTES
+_ENTRIES_BYTES: Final = (1 << ENTRY_BITS) // 8
+_ACCOUNT_BYTES: Final = _ENTRIES_AT + _ENTRIES_BYTES
 _WAYS: Final = 8
 
 
@@ -70,18 +72,18 @@ class Account:
         self.mark_entries([min(self.marked, (1 << ENTRY_BITS) - 1)])
 
     def mark_entries(self, places: list[int]) -> None:
-        self._mark(self._at + _ENTRIES_AT, places)
+        self._mark(self._at + _ENTRIES_AT, _ENTRIES_BYTES, places)
 
     def mark_patterns(self, places: list[int]) -> None:
-        self._mark(self._at + _PATTERNS_AT, places)
+        self._mark(self._at + _PATTERNS_AT, _PATTERNS_BYTES, places)
 
-    def _mark(self, start: int, places: list[int]) -> None:
+    def _mark(self, start: int, bytes_held: int, places: list[int]) -> None:
         memory = self._memory
+        held = memory[start : start + bytes_held]  # looked at as a whole: most places are marked already
         for place in places:
-            at, bit = start + (place >> 3), 1 << (place & 7)
-            held = memory[at]
-            if not held & bit:  # most are marked already; what is written is taken from the other processes' caches
-                memory[at] = held | bit
+            at, bit = place >> 3, 1 << (place & 7)
+            if not held[at] & bit:
+                memory[start + at] |= bit
 
 
 class Ledger:

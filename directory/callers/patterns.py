@@ -63,21 +63,20 @@ def _by_whole_values(predicate: Predicate) -> bool:
             return False
 
 
+# Loops, and a branch for the one piece that nearly all filters have: a short filter is gone through for each search.
+
+
 def _asks_enough(predicate: Predicate) -> bool:
     """Whether more than `SHORT` letters are asked for beyond doubt: most filters are told so, and nothing is folded."""
     match predicate:
         case And(parts=parts):
-            return any(map(_asks_enough, parts))
+            return any(_asks_enough(part) for part in parts)
         case Or(parts=parts):
-            return all(map(_asks_enough, parts))
+            return all(_asks_enough(part) for part in parts)
         case Is(field=field):
             return field not in _VAGUE
-        case Like(field=field, initial=initial, middle=middle, final=final):
-            if field in _BEHIND_THE_BEARER:
-                return False
-            if initial is not None and _is_long(initial):
-                return True
-            return any(map(_is_long, middle)) or (final is not None and _is_long(final))
+        case Like():
+            return _is_long(_pieces(predicate))
         case Starts(value=value):
             return _is_long(value)
         case Near() | Undefined():
@@ -93,12 +92,10 @@ def _is_long(value: str) -> bool:
 
 def _letters(predicate: Predicate) -> str:
     match predicate:
-        case Like(field=field, middle=middle) if field in _BEHIND_THE_BEARER:
-            return "".join(middle).strip("@")  # what stands before says who bears it
+        case Like():
+            return _pieces(predicate)
         case Starts(value=value):
             return value
-        case Like(initial=initial, middle=middle, final=final):
-            return "".join((initial or "", *middle, final or ""))
         case Is(field=field):
             return "" if field in _VAGUE else _WHOLE
         case Near() | Undefined():
@@ -106,12 +103,31 @@ def _letters(predicate: Predicate) -> str:
         case Resolves(text=typed):
             return typed
         case Or(parts=parts):
-            return min(map(_letters, parts), key=_rank, default=_WHOLE)
+            least = _WHOLE
+            for part in parts:
+                letters = _letters(part)
+                if letters is not _WHOLE and (least is _WHOLE or len(letters) < len(least)):
+                    least = letters
+            return least
         case And(parts=parts):
-            return max(map(_letters, parts), key=_rank, default="")
+            most = ""
+            for part in parts:
+                letters = _letters(part)
+                if letters is _WHOLE:
+                    return _WHOLE
+                if len(letters) > len(most):
+                    most = letters
+            return most
         case _:
             return ""
 
 
-def _rank(letters: str) -> float:
-    return float("inf") if letters is _WHOLE else len(letters)
+def _pieces(like: Like) -> str:
+    """What a pattern says of a value: all its pieces; of who bears it nothing before the middle."""
+    if like.field in _BEHIND_THE_BEARER:
+        return "".join(like.middle).strip("@")
+    if not like.middle and like.final is None:
+        return like.initial or ""
+    if like.initial is None and like.final is None and len(like.middle) == 1:
+        return like.middle[0]
+    return "".join((like.initial or "", *like.middle, like.final or ""))
