@@ -51,8 +51,18 @@ def _follow(settings: Settings, lifeline: int) -> None:
     end_with_parent(lifeline, stop.set)
     telling = (reader_url(settings), settings.metrics_path, stop)
     threading.Thread(target=gauges.keep_telling, args=telling, name="metrics", daemon=True).start()
+    threading.Thread(target=_read_through, args=(settings, stop), name="memory", daemon=True).start()
     register = RegistryRegister(reader_url(settings))
     Follower(register, settings.index_path, map_bytes=settings.index_map_bytes).run(stop)
+
+
+def _read_through(settings: Settings, stop: threading.Event) -> None:
+    from directory.index.resident import read_through
+    from directory.index.store import DATA, current_build
+
+    build = current_build(settings.index_path)
+    if build is not None:  # one that is made later is in memory from the beginning
+        read_through(build / DATA, stop)
 
 
 def _keep_schedule(settings: Settings, lifeline: int) -> None:

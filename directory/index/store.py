@@ -23,6 +23,7 @@ from directory.model import Kind, RegisterState
 from directory.text import FOLD_VERSION
 
 CURRENT: Final = "current"
+DATA: Final = "data.mdb"  # as LMDB names it
 EXPORTS: Final = "exports"
 VERSIONS: Final = f"{LAYOUT_VERSION}.{FOLD_VERSION}".encode()
 _READERS: Final = 512
