@@ -10,7 +10,14 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, expect
 
+from api.web.run_pages import run_page, runs_page
 from bench.pages import CLIENTS, TYPED, first_visit, keystrokes
+from directory.registry.database import Database
+from directory.registry.reports import list_summaries, report
+from importers import columns
+from importers.mailboxes import import_mailboxes
+from importers.report import ImportOptions
+from tests.importers.files import mailbox, write
 from tests.web.browser import CHROMIUM, DESKTOP, PHONE, Visit, chromium, served
 from tests.web.world import DOCTOR, DOCTORS_BOX, HOSPITAL, KINE, NURSE, WARD
 
@@ -31,6 +38,8 @@ PAGES = [
     "/docs",
     "/guide",
     "/guide/developer",
+    "/guide/mail",
+    "/guide/data",
     "/p/nobody",
 ]
 _MOST_OCTETS = 40_000  # of the first page, with all it needs; 150,000 is what was asked for
@@ -77,6 +86,27 @@ def test_every_page_is_accessible(
         found = Axe().run(visit.page, options=_RULES).response["violations"]
         assert [(one["id"], [node["target"] for node in one["nodes"]][:3]) for one in found] == []
         visit.context.close()
+
+
+@pytest.mark.parametrize(("language", "scheme"), [("fr", "light"), ("en", "dark")])
+def test_reports_of_imports_are_accessible(
+    browser: Browser, database: Database, tmp_path: Path, language: str, scheme: str
+) -> None:
+    boxes = [mailbox("un@x.mssante.fr", 1), mailbox("personne@nulle part", None)]
+    import_mailboxes(database, [write(tmp_path, columns.MAILBOX, boxes)], ImportOptions())
+    pages = [
+        run_page(report(database, 1), language, home="/register/runs"),
+        runs_page(list_summaries(database, 10), language),
+    ]
+    for width, height in (PHONE, DESKTOP):
+        context = browser.new_context(color_scheme=scheme, viewport={"width": width, "height": height})  # type: ignore[arg-type]
+        for html in pages:
+            page = context.new_page()
+            page.set_content(html)
+            found = Axe().run(page, options=_RULES).response["violations"]
+            assert [(one["id"], [node["target"] for node in one["nodes"]][:3]) for one in found] == []
+            assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        context.close()
 
 
 def test_every_page_fits_on_a_phone_and_where_letters_are_large(visit: Visit) -> None:
