@@ -60,7 +60,7 @@ class _Writing:
         return french if self._french else english
 
     def number(self, value: float) -> str:
-        grouped = f"{value:,}"
+        grouped = f"{value:,.1f}" if isinstance(value, float) else f"{value:,}"
         return grouped.replace(",", "\u202f").replace(".", ",") if self._french else grouped
 
     def moment(self, value: dt.datetime | str | None) -> str:
