@@ -13,11 +13,13 @@ from setuptools import Extension, setup
 _COMPILED = {
     "directory": "query text",
     "directory/callers": "budgets caller distinct ledger patterns",
-    "directory/index": "choice decoded encoding evaluate matching order ranking reader sets vocabulary",
+    "directory/index": "choice decoded documents encoding evaluate facets layout matching order ranking reader"
+    " representations sets spool values vocabulary",
+    "directory/registry": "copying records",
     "ldap_server": "access answers assertions ber budgeted entries filters messages metrics operations outlet protocol"
     " shapes turns",
 }
-"""What a lookup over LDAP runs through, from the client's bytes to the answer's."""
+"""What a lookup over LDAP runs through, from the client's bytes to the answer's, and a record on its way to an index."""
 
 
 def _extensions() -> list[Extension]:

@@ -130,12 +130,12 @@ def _hand_out_ids(chunks: list[Chunk]) -> tuple[list[Numbers], Places]:
     ranked = byte_order(orders)
     ids = np.empty(len(ranked), np.uint32)
     ids[ranked] = np.arange(len(ranked), dtype=np.uint32)
-    bounds = np.cumsum([chunk.count for chunk in chunks])
+    bounds = np.cumsum([chunk.size for chunk in chunks])
     return [np.ascontiguousarray(part) for part in np.split(ids, bounds[:-1])] if chunks else [], ranked
 
 
 def _mailboxes(chunks: list[Chunk]) -> int:
-    return sum(chunk.count for chunk in chunks if "entries" in chunk.columns)
+    return sum(chunk.size for chunk in chunks if "entries" in chunk.columns)
 
 
 class _Appender:
@@ -175,7 +175,7 @@ def _write_bodies(put: _Appender, database: str, chunks: list[Chunk], ranked: Pl
     """Write one of the databases of documents, in id order."""
     # Mailboxes are the first documents and have the first ids, so that entries are numbered as all bodies are.
     holding = [chunk for chunk in chunks if database in chunk.columns]
-    count = sum(chunk.count for chunk in holding)
+    count = sum(chunk.size for chunk in holding)
     watch.stage(f"writing {database}", count)
     if holding:
         put(database, _watched(bodies(database, holding, ranked[:count], np.arange(count)), watch))

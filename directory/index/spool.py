@@ -35,12 +35,11 @@ BODIES: Final = ("values", "documents", "entries")
 _STEP: Final = 5_000  # bodies read together
 
 
-@dataclass(frozen=True, slots=True)
-class Chunk:
+class Chunk(NamedTuple):
     """One chunk's files; `columns` are those that are there."""
 
     folder: Path
-    count: int
+    size: int
     columns: frozenset[str]
 
     def path(self, column: str) -> Path:

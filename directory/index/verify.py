@@ -106,7 +106,7 @@ class _Verification:
         together = np.concatenate([np.zeros(0, np.uint32), *self._ids])
         self._places: Places = np.argsort(together, kind="stable")  # in the order of their ids
         self._ranked: Numbers = together[self._places]
-        self._bounds = np.cumsum([chunk.count for chunk in chunks])
+        self._bounds = np.cumsum([chunk.size for chunk in chunks])
         self._record_keys = functools.lru_cache(maxsize=8)(_record_keys)
 
     def state(self, state: RegisterState) -> Iterator[Difference]:
@@ -179,7 +179,7 @@ class _Verification:
     def _bodies(self, database: str) -> Iterator[Difference]:
         # Mailboxes are prepared first, so that places of entries are counted as those of all bodies are.
         holding = [chunk for chunk in self._chunks if database in chunk.columns]
-        wanted = (self._places < sum(chunk.count for chunk in holding)) & (self._ranked < self._handed_out)
+        wanted = (self._places < sum(chunk.size for chunk in holding)) & (self._ranked < self._handed_out)
         blocks = bodies(database, holding, self._places[wanted], self._ranked[wanted]) if holding else ()
         for name, expected, held in self._unequal(database, blocks):
             number = layout.id_of(name)
@@ -219,7 +219,7 @@ class _Verification:
             return None
         place = int(self._places[at])
         chunk = int(np.searchsorted(self._bounds, place, side="right"))
-        row = place - int(self._bounds[chunk]) + self._chunks[chunk].count
+        row = place - int(self._bounds[chunk]) + self._chunks[chunk].size
         return _named(self._record_keys(self._chunks[chunk])[row])
 
     def order(self) -> Iterator[Difference]:
@@ -254,7 +254,7 @@ def _own_ids(snapshot: Snapshot, chunks: Sequence[Chunk], handed_out: int) -> li
     for chunk in chunks:
         held = (snapshot.value("ids", key) for key in read_texts(chunk.path("keys")))
         numbers = (handed_out if id_key is None else layout.id_of(id_key) for id_key in held)
-        own = np.empty(chunk.count, np.uint32)
+        own = np.empty(chunk.size, np.uint32)
         own[read_numbers(chunk.path("keys.places"))] = [
             number if number < handed_out else next(without) for number in numbers
         ]
