@@ -31,7 +31,8 @@ install: .venv/.runtime
 	@touch $@
 
 # What a lookup over LDAP runs through, and a record on its way to an index, as extension modules beside their sources
-# (setup.py): needs a C compiler. They are what runs until `make interpreted` removes them; whoever changes a source makes them again.
+# (setup.py): needs a C compiler. They are what runs until `make interpreted` removes them; whoever changes a source makes
+# them again.
 compiled: dev
 	COMPILED=1 $(BIN)/python setup.py --quiet build_ext --inplace
 	find directory ldap_server -name '*.so' -exec touch {} +  # those that came out the same are of today as well

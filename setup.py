@@ -19,7 +19,7 @@ _COMPILED = {
     "ldap_server": "access answers assertions ber budgeted entries filters messages metrics operations outlet protocol"
     " shapes turns",
 }
-"""What a lookup over LDAP runs through, from the client's bytes to the answer's, and a record on its way to an index."""
+"""What a lookup over LDAP, or a record on its way to the index, runs through."""
 
 
 def _extensions() -> list[Extension]:
