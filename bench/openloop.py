@@ -181,9 +181,11 @@ class Running:
 
 
 @contextlib.contextmanager
-def beside(node: Node, extract: Path, *, per_second: float) -> Iterator[Running]:
-    """A load on a node for as long as the block runs or until `finish`; it has begun when the block begins."""
+def beside(node: Node, extract: Path, *, per_second: float, until: Path | None = None) -> Iterator[Running]:
+    """A load on a node for as long as the block runs or until `finish`; it has begun when the block begins. Where the
+    node goes on to another extract meanwhile, only those are looked up who are in that one too."""
     command = [sys.executable, "-m", "bench.openloop", "--extract", str(extract), "--rate", str(per_second)]
+    command += ["--until", str(until)] if until else []
     command += ["--ldap", str(node.ldap), "--http", str(node.http)]
     process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, cwd=_ROOT)
     assert process.stdout is not None
@@ -202,6 +204,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     people = [who for who in read_holders(options.extract) if who.national_id]
+    if options.until:
+        stay = {(who.address, who.national_id) for who in read_holders(options.until)}
+        people = [who for who in people if (who.address, who.national_id) in stay]
     dice = random.Random(options.seed)
     lookups = Lookups(options.ldap, options.http, dice.sample(people, min(_TARGETS, len(people))))
     del people
@@ -219,6 +224,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     add("--ldap", type=Address.parse, required=True, help="HOST:PORT")
     add("--http", type=Address.parse, required=True, help="HOST:PORT")
     add("--extract", type=Path, required=True, help="folder of the extract that lookups are drawn from")
+    add("--until", type=Path, help="folder of the extract that the node goes on to meanwhile")
     add("--rate", type=float, default=200.0, help="lookups a second")
     add("--seconds", type=float, help="until stopped by SIGTERM or Ctrl-C unless given")
     add("--seed", type=int, default=1)

@@ -122,9 +122,9 @@ def nights(data: Path, extract: Path, following: Path) -> dict[str, Any]:
     ):
         bare = yardstick(database, following)
         idle = _idle(node, extract)
-        night, visible_s, during = _night(node, data, following, new)
+        night, visible_s, during = _night(node, data, extract, following, new)
         before = _written(database)
-        again, _, during_again = _night(node, data, following, new)
+        again, _, during_again = _night(node, data, following, following, new)
         rows = _written(database) - before
     bar_ms = max(2 * float(idle["all"]["p99_ms"]), LOOKUP_BAR_MS)
     lookups = {"idle": idle, "night": during, "unchanged": during_again}
@@ -160,9 +160,9 @@ def _idle(node: Node, extract: Path) -> dict[str, Any]:
         return load.finish()
 
 
-def _night(node: Node, data: Path, following: Path, new: str) -> tuple[Imported, float, dict[str, Any]]:
+def _night(node: Node, data: Path, extract: Path, following: Path, new: str) -> tuple[Imported, float, dict[str, Any]]:
     """Both imports under lookups; how long until LDAP shows a new address, and what the lookups saw."""
-    with beside(node, following, per_second=_PER_SECOND) as load:
+    with beside(node, extract, per_second=_PER_SECOND, until=following) as load:
         began = time.monotonic()
         imported = bring(data, following)
         _until_shown(node, new)
