@@ -13,6 +13,12 @@ from api.web.rendering import TEMPLATES
 
 _CHANGES: Final = ("created", "changed", "removed")
 _SHOWN: Final = 15  # codes of a slice; the JSON has them all
+_STAGES_FR: Final = {
+    "reading": "lecture",
+    "staging": "préparation",
+    "checking": "vérification",
+    "merging": "application",
+}
 _STYLE: Final = TEMPLATES.get_template("report.css").render()
 POLICY: Final = (
     f"default-src 'none'; style-src 'sha256-{base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()}'; "
@@ -95,6 +101,14 @@ class _Writing:
             for row in rows[:_SHOWN]
         ]
         return plots.bars(title, told)
+
+    def stages(self, title: str, seconds: Mapping[str, float]) -> str:
+        """How long each stage took; what it was about is a file's name."""
+        return self.measures(title, {self._stage(name): took for name, took in seconds.items()}, " s")
+
+    def _stage(self, name: str) -> str:
+        verb, _, about = name.partition(" ")
+        return f"{_STAGES_FR.get(verb, verb)} {about}".strip() if self._french else name
 
     def measures(self, title: str, values: Mapping[str, float], unit: str = "") -> str:
         return plots.bars(title, [(name, {"rows": value}, self.number(value) + unit) for name, value in values.items()])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -121,9 +122,11 @@ class _Page(HTMLParser):
         self.fetched += [("link", tag)] if tag in ("link", "script", "iframe") else []
 
 
-@pytest.mark.parametrize(("language", "words"), [("fr", "Lignes rejetées"), ("en", "Rejected lines")])
+@pytest.mark.parametrize(
+    ("language", "words", "stage"), [("fr", "Lignes rejetées", "lecture"), ("en", "Rejected lines", "reading")]
+)
 def test_the_page_stands_alone_and_escapes_what_was_read(
-    database: Database, tmp_path: Path, language: str, words: str
+    database: Database, tmp_path: Path, language: str, words: str, stage: str
 ) -> None:
     hostile = mailbox("<script>alert(1)</script>", None)
     path = write(tmp_path, columns.MAILBOX, [mailbox("bon@b.mssante.fr", None), hostile])
@@ -133,5 +136,6 @@ def test_the_page_stands_alone_and_escapes_what_was_read(
     assert page.fetched == []
     assert page.tags.count("svg") >= 4
     assert words in text
+    assert re.search(rf">{stage} Extraction_", text)
     assert "url(" not in text
     assert "&lt;script&gt;" in text
