@@ -61,6 +61,10 @@ def day(moment: dt.datetime, **more: int) -> str:
         ("_lastUpdated=ge{changed}&identifier=10990000077", {GONE}),
         (f"_id={GONE},{MARTIN_DUBOIS.national_id}", {GONE, MARTIN_DUBOIS.national_id}),
         ("identifier=https://rpps.esante.gouv.fr|10990000077", {GONE}),
+        (f"identifier={GONE}", {GONE}),
+        ("identifier=990000077", set()),
+        ("identifier:not=10990000077&active=false", set()),
+        ("identifier:of-type=https://hl7.fr/ig/fhir/core/CodeSystem/fr-core-cs-v2-0203|RPPS|10990000077", set()),
     ],
 )
 def test_a_search_by_moment_finds_what_changed_and_what_left(fhir: Fhir, query: str, found: set[str]) -> None:
@@ -84,6 +88,11 @@ def test_a_record_that_left_shows_its_numbers_and_nothing_else(fhir: Fhir) -> No
     structure = fhir.get("Organization/F690000099")
     assert [one["value"] for one in structure["identifier"]] == ["1690000099", "690000099", "F690000099"]
     Bundle.model_validate(fhir.get("Organization?active=false"))
+
+
+@pytest.mark.parametrize("number", ["1690000099", "690000099", "F690000099"])
+def test_a_structure_that_left_is_found_by_each_of_its_numbers(fhir: Fhir, number: str) -> None:
+    assert fhir.ids(f"Organization?identifier={number}") == {"F690000099"}
 
 
 def test_the_persons_change_is_that_of_its_activities(fhir: Fhir) -> None:
