@@ -52,7 +52,6 @@ def _identifiers(kind: str, key: str) -> list[Resource]:
 
 _NO_NUMBERS: Final[Mapping[str, None]] = dict.fromkeys(("former_id", "legal_entity_finess", "siret", "siren"))
 
-
 _Fits = Callable[[str, str], bool]
 """Whether a record fits, by its key and the moment it left. What is asked is read once: thousands leave in a month."""
 
@@ -63,7 +62,7 @@ def _by_id(criterion: Criterion, _kind: str) -> _Fits:
 
 def _by_identifier(criterion: Criterion, kind: str) -> _Fits:
     if criterion.modifier == "of-type":
-        return lambda _key, _at: False  # the type is none of what is kept
+        return lambda _key, _at: False  # not by the type of a number
     tokens = [token(value) for value in criterion.values]
     wanted = criterion.modifier != "not"
 

@@ -30,8 +30,6 @@ _BEHIND_THE_BEARER: Final = frozenset({Field.BORNE, Field.FACET})
 def short_pattern(predicate: Predicate) -> str | None:
     """The letters, at most `SHORT`, that all matches of a filter are asked to contain; "" when it asks for none, None
     when it asks for more. Of alternatives the shortest counts, of conditions the longest."""
-    if _asks_enough(predicate):
-        return None
     found = _letters(predicate)
     if found is _WHOLE:
         return None
@@ -63,31 +61,7 @@ def _by_whole_values(predicate: Predicate) -> bool:
             return False
 
 
-# Loops, and a branch for the one piece that nearly all filters have: a short filter is gone through for each search.
-
-
-def _asks_enough(predicate: Predicate) -> bool:
-    """Whether more than `SHORT` letters are asked for beyond doubt: most filters are told so, and nothing is folded."""
-    match predicate:
-        case And(parts=parts):
-            return any(_asks_enough(part) for part in parts)
-        case Or(parts=parts):
-            return all(_asks_enough(part) for part in parts)
-        case Is(field=field):
-            return field not in _VAGUE
-        case Like():
-            return _is_long(_pieces(predicate))
-        case Starts(value=value):
-            return _is_long(value)
-        case Near() | Undefined():
-            return True
-        case _:
-            return False
-
-
-def _is_long(value: str) -> bool:
-    """Whether a text has more than `SHORT` letters whatever folding makes of others."""
-    return len(value) > SHORT and value.isascii() and value.isalnum()
+# Loops, and a branch for the one piece that nearly all patterns have: every search comes by here.
 
 
 def _letters(predicate: Predicate) -> str:
