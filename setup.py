@@ -13,13 +13,14 @@ from setuptools import Extension, setup
 _COMPILED = {
     "directory": "query text",
     "directory/callers": "budgets caller distinct ledger patterns",
-    "directory/index": "choice decoded documents encoding evaluate facets layout matching order ranking reader"
-    " representations sets spool values vocabulary",
+    "directory/index": "choice collect decoded documents encoding evaluate expansion facets found layout lexicon"
+    " matching meaning misspelling nearness order passages ranking reader representations resolve scoring search"
+    " selection sets slips spool synonyms typed values vocabulary",
     "directory/registry": "copying records",
     "ldap_server": "access answers assertions ber budgeted entries filters messages metrics operations outlet protocol"
     " shapes turns",
 }
-"""What a lookup over LDAP, or a record on its way to the index, runs through."""
+"""What a lookup over LDAP, a search, or a record on its way to the index, runs through."""
 
 
 def _extensions() -> list[Extension]:

@@ -21,6 +21,7 @@ from directory.model import Kind, Practitioner
 from directory.query import Anything, Field, Is, Like, Starts
 from tests.index.people import PEOPLE, person
 from tests.index.register_of_records import RegisterOfRecords
+from tests.interpreted import interpreted
 
 _VALUES = st.text(alphabet="ab -é1", min_size=1, max_size=8)
 
@@ -108,6 +109,7 @@ def test_names_are_told_from_the_distinct_ones(
     assert {people[snapshot.document(number).key] for number in found.ids} == names
 
 
+@interpreted
 def test_what_only_the_record_tells_is_read_of_few_documents_only(
     snapshot: Snapshot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
