@@ -15,7 +15,7 @@ decides at last (`order`), so that repeats, pages and nodes agree.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from pyroaring import BitMap
@@ -158,15 +158,15 @@ def _better(left: _Left, asked: Asked) -> Iterator[tuple[str, str, BitMap]]:
     if several:
         for phrase in asked.phrases:
             yield "the surname is", phrase, left.surnamed(left.people, phrase)
-        yield "bears every word as a name", "", left.all_of(left.bearing, left.people, asked.words)
-        yield "has names that begin with every word", "", left.all_of(left.begun, left.people, asked.words)
+        yield "bears every word as a name", "", left.bearing_all(left.people, asked.words)
+        yield "has names that begin with every word", "", left.begun_by_all(left.people, asked.words)
     for why, find in _PEOPLE:
         for word in asked.words:
             if left.people:
                 yield why, word, find(left, left.people, word)
     # Whoever is left under a name is no person.
     if several:
-        yield "a structure whose name has every word", "", left.all_of(left.bearing, left.ids, asked.words)
+        yield "a structure whose name has every word", "", left.bearing_all(left.ids, asked.words)
     for why, find in _OTHERS:
         for word in asked.words:
             yield why, word, find(left, left.ids, word)
@@ -188,30 +188,30 @@ class _Left:
         self.ids = self.ids - ids
         self.people = self.people - ids
 
-    @staticmethod
-    def all_of(find: Callable[[BitMap, str], BitMap], ids: BitMap, words: Iterable[str]) -> BitMap:
-        for word in words:
-            if not ids:
-                break
-            ids = find(ids, word)
-        return ids
-
     def bearing(self, ids: BitMap, word: str) -> BitMap:
-        return ids if word in self._said.borne else self._under(ids, "words", layout.word_key("name", word))
+        return self.bearing_all(ids, (word,))
+
+    def bearing_all(self, ids: BitMap, words: Iterable[str]) -> BitMap:
+        keys = [layout.word_key("name", word) for word in words if word not in self._said.borne]
+        return self._under_all(ids, "words", keys)
 
     def bearing_in_surname(self, ids: BitMap, word: str) -> BitMap:
         return self.containing_in_surname(self.bearing(ids, word), word)
 
     def begun(self, ids: BitMap, word: str) -> BitMap:
-        if word in self._said.begun:
-            return ids
-        known = word[: layout.LONGEST_BEGINNING["name"]]
-        found = self._under(ids, "beginnings", layout.beginning_key("name", known))
-        if found and known != word:
-            if word not in self._longer:
-                self._longer[word] = sets.beginning(self._snapshot, "name", word).ids
-            found = found & self._longer[word]
-        return found
+        return self.begun_by_all(ids, (word,))
+
+    def begun_by_all(self, ids: BitMap, words: Iterable[str]) -> BitMap:
+        """By the first letters of every word; by the others, which are gone through, if anybody is left."""
+        words = [word for word in words if word not in self._said.begun]
+        most = layout.LONGEST_BEGINNING["name"]
+        ids = self._under_all(ids, "beginnings", [layout.beginning_key("name", word[:most]) for word in words])
+        for word in words:
+            if ids and len(word) > most:
+                if word not in self._longer:
+                    self._longer[word] = sets.beginning(self._snapshot, "name", word).ids
+                ids = ids & self._longer[word]
+        return ids
 
     def begun_in_surname(self, ids: BitMap, word: str) -> BitMap:
         return self.containing_in_surname(self.begun(ids, word), word)
@@ -245,10 +245,24 @@ class _Left:
     def _under(self, ids: BitMap, database: str, key: bytes) -> BitMap:
         if not ids:
             return ids
+        found = self._known(database, key)
+        return ids & found if found else found
+
+    def _under_all(self, ids: BitMap, database: str, keys: Sequence[bytes]) -> BitMap:
+        """Under all of some keys: the few that are under the rarest are soon found under the others."""
+        if len(keys) > 1 and ids:
+            found = [self._known(database, key) for key in keys]
+            found.sort(key=len)
+            for one in found:
+                ids = ids & one
+            return ids
+        return self._under(ids, database, keys[0]) if keys else ids
+
+    def _known(self, database: str, key: bytes) -> BitMap:
         found = self._read.get((database, key))
         if found is None:
             found = self._read[database, key] = self._snapshot.posting(database, key)
-        return ids & found if found else found
+        return found
 
 
 _PEOPLE: Final = (
