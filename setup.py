@@ -14,7 +14,7 @@ _COMPILED = {
     "directory": "query text",
     "directory/callers": "budgets caller distinct ledger patterns",
     "directory/index": "choice collect decoded documents encoding evaluate expansion facets found layout lexicon"
-    " matching meaning misspelling nearness order passages ranking reader representations resolve scoring search"
+    " matching meaning misspelling nearness passages ranking reader representations resolve scoring search"
     " selection sets slips spool synonyms typed values vocabulary",
     "directory/registry": "copying records",
     "ldap_server": "access answers assertions ber budgeted entries filters messages metrics operations outlet protocol"

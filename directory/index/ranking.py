@@ -34,6 +34,7 @@ first = order.first
 _NAMED: Final = frozenset({Field.SN, Field.GIVEN_NAME, Field.CN, Field.DISPLAY_NAME, Field.MAIL, Field.ORGANIZATION})
 _NAMES: Final = frozenset({Field.SN, Field.GIVEN_NAME})  # whose words are those of the document's name
 _WORDS: Final = 4  # words of a filter that count
+_FIRST_LETTERS: Final = layout.LONGEST_BEGINNING["name"]
 _REST: Final = "contains what was asked for elsewhere"
 
 
@@ -189,29 +190,33 @@ class _Left:
         self.people = self.people - ids
 
     def bearing(self, ids: BitMap, word: str) -> BitMap:
-        return self.bearing_all(ids, (word,))
+        return ids if word in self._said.borne else self._under(ids, "words", layout.word_key("name", word))
 
     def bearing_all(self, ids: BitMap, words: Iterable[str]) -> BitMap:
-        keys = [layout.word_key("name", word) for word in words if word not in self._said.borne]
-        return self._under_all(ids, "words", keys)
+        asked = [word for word in words if word not in self._said.borne]
+        return self._under_all(ids, "words", [layout.word_key("name", word) for word in asked])
 
     def bearing_in_surname(self, ids: BitMap, word: str) -> BitMap:
         return self.containing_in_surname(self.bearing(ids, word), word)
 
     def begun(self, ids: BitMap, word: str) -> BitMap:
-        return self.begun_by_all(ids, (word,))
+        return ids if word in self._said.begun else self._going_on(self._under(ids, "beginnings", _begun(word)), word)
 
     def begun_by_all(self, ids: BitMap, words: Iterable[str]) -> BitMap:
         """By the first letters of every word; by the others, which are gone through, if anybody is left."""
-        words = [word for word in words if word not in self._said.begun]
-        most = layout.LONGEST_BEGINNING["name"]
-        ids = self._under_all(ids, "beginnings", [layout.beginning_key("name", word[:most]) for word in words])
-        for word in words:
-            if ids and len(word) > most:
-                if word not in self._longer:
-                    self._longer[word] = sets.beginning(self._snapshot, "name", word).ids
-                ids = ids & self._longer[word]
+        asked = [word for word in words if word not in self._said.begun]
+        ids = self._under_all(ids, "beginnings", [_begun(word) for word in asked])
+        for word in asked:
+            ids = self._going_on(ids, word)
         return ids
+
+    def _going_on(self, ids: BitMap, word: str) -> BitMap:
+        """Those of some that have names beginning with the first letters of a word which go on as it does."""
+        if not ids or len(word) <= _FIRST_LETTERS:
+            return ids
+        if word not in self._longer:
+            self._longer[word] = sets.beginning(self._snapshot, "name", word).ids
+        return ids & self._longer[word]
 
     def begun_in_surname(self, ids: BitMap, word: str) -> BitMap:
         return self.containing_in_surname(self.begun(ids, word), word)
@@ -250,13 +255,11 @@ class _Left:
 
     def _under_all(self, ids: BitMap, database: str, keys: Sequence[bytes]) -> BitMap:
         """Under all of some keys: the few that are under the rarest are soon found under the others."""
-        if len(keys) > 1 and ids:
-            found = [self._known(database, key) for key in keys]
-            found.sort(key=len)
-            for one in found:
-                ids = ids & one
+        if not ids:
             return ids
-        return self._under(ids, database, keys[0]) if keys else ids
+        for found in sorted([self._known(database, key) for key in keys], key=len):
+            ids = ids & found
+        return ids
 
     def _known(self, database: str, key: bytes) -> BitMap:
         found = self._read.get((database, key))
@@ -280,6 +283,10 @@ _OTHERS: Final = (
     ("the surname contains", lambda left, ids, word: left.containing_in_surname(ids & left.people, word)),
     ("a given name contains", lambda left, ids, word: left.containing_in_given_name(ids & left.people, word)),
 )
+
+
+def _begun(word: str) -> bytes:
+    return layout.beginning_key("name", word[:_FIRST_LETTERS])
 
 
 def _people(snapshot: Snapshot) -> BitMap:
