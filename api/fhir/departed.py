@@ -14,6 +14,7 @@ from api.fhir.asked import Asked
 from api.fhir.common_parameters import holds
 from api.fhir.criteria import Criterion, token
 from api.fhir.identity import id_of
+from api.fhir.practitioners import of_type
 from api.fhir.resources import bare, instant, person_identifiers, structure_identifiers
 from directory.index.reader import Snapshot
 from directory.model import Kind
@@ -61,9 +62,7 @@ def _by_id(criterion: Criterion, _kind: str) -> _Fits:
 
 
 def _by_identifier(criterion: Criterion, kind: str) -> _Fits:
-    if criterion.modifier == "of-type":
-        return lambda _key, _at: False  # not by the type of a number
-    tokens = [token(value) for value in criterion.values]
+    tokens = [of_type(value) if criterion.modifier == "of-type" else token(value) for value in criterion.values]
     wanted = criterion.modifier != "not"
 
     def fits(key: str, _at: str) -> bool:

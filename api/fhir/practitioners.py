@@ -88,7 +88,7 @@ def _texts(record: dict[str, Any], member: str) -> Iterable[str | None]:
 
 def _identifier(_snapshot: Snapshot, criterion: Criterion) -> Meaning:
     if criterion.modifier == "of-type":
-        return always(any_of(_numbered(_of_type(value)) for value in criterion.values))
+        return always(any_of(_numbered(of_type(value)) for value in criterion.values))
     return tokens(criterion, lambda asked: plain(_numbered(asked)))
 
 
@@ -104,7 +104,7 @@ def _numbered(asked: Token) -> Predicate:
     return NOTHING
 
 
-def _of_type(value: str) -> Token:
+def of_type(value: str) -> Token:
     """`system|code|value`: the type of the identifier, and the identifier."""
     parts = [unescaped(part) for part in separated(value, "|")]
     if len(parts) != 3:

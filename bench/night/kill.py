@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import multiprocessing
 import random
+import sys
 import time
 from collections.abc import Sequence
 from contextlib import closing
@@ -20,7 +21,7 @@ import psutil
 from sqlalchemy import text
 
 from bench.scale.memory import postmaster_of
-from directory.errors import ImportRefused
+from directory.errors import ImportRefused, Unavailable
 from directory.registry.database import open_database
 from directory.registry.embedded import Embedded
 from directory.settings import Settings
@@ -94,7 +95,7 @@ class _Course:
         return prints, took_s
 
     def _start(self) -> BaseProcess:
-        process = _PROCESSES.Process(target=bring, args=(self._data, self._night), daemon=True)
+        process = _PROCESSES.Process(target=_victim, args=(self._data, self._night), daemon=True)
         process.start()
         return process
 
@@ -128,6 +129,14 @@ def bring(data: Path, folder: Path, kinds: Sequence[str] = tuple(_IMPORTS)) -> N
                     if error.reason != "already-running" or time.monotonic() > deadline:
                         raise
                     time.sleep(0.05)
+
+
+def _victim(data: Path, night: Path) -> None:
+    """A night that may be killed, or lose its database: which is told in a line, as the command tells it."""
+    try:
+        bring(data, night)
+    except Unavailable as error:
+        sys.exit(str(error))
 
 
 def fingerprint(data: Path) -> Print:

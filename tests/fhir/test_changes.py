@@ -64,7 +64,8 @@ def day(moment: dt.datetime, **more: int) -> str:
         (f"identifier={GONE}", {GONE}),
         ("identifier=990000077", set()),
         ("identifier:not=10990000077&active=false", set()),
-        ("identifier:of-type=https://hl7.fr/ig/fhir/core/CodeSystem/fr-core-cs-v2-0203|RPPS|10990000077", set()),
+        ("identifier:of-type=https://hl7.fr/ig/fhir/core/CodeSystem/fr-core-cs-v2-0203|RPPS|10990000077", {GONE}),
+        ("identifier:of-type=https://hl7.fr/ig/fhir/core/CodeSystem/fr-core-cs-v2-0203|IDNPS|10990000077", set()),
     ],
 )
 def test_a_search_by_moment_finds_what_changed_and_what_left(fhir: Fhir, query: str, found: set[str]) -> None:
