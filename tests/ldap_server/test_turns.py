@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
 from ldaptor.protocols import pureldap
 
 from directory.callers.caller import Caller, CallerClass
-from directory.errors import Unavailable
+from directory.index.reader import Index
 from directory.settings import Settings
 from ldap_server import messages
 from ldap_server.answers import Answer, Course
@@ -142,20 +143,14 @@ class Clock:
         return self.now
 
 
-class NotBuilt:
-    """An index that is not there yet."""
-
-    def read(self) -> Any:
-        raise Unavailable("the index is not built yet")
-
-
 class House:
     """A service without a network."""
 
     def __init__(self, **settings: Any) -> None:
         self.reactor = Reactor()
         self.settings = Settings(**settings)
-        self.service = Service(settings=self.settings, index=NotBuilt(), reactor=self.reactor)  # type: ignore[arg-type]
+        not_built = Index.open(Path("/no index is here"), map_bytes=2**20)
+        self.service = Service(settings=self.settings, index=not_built, reactor=self.reactor)
         self.service.turns = Turns(self.reactor, Clock())
         self.searcher = self.service.searcher = Patient(self.service.searcher.walks)
 
