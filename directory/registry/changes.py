@@ -13,31 +13,25 @@ from directory.model import Kind
 KEEP_DAYS: Final = 30
 """Days for which it is known that a record has left."""
 
-# Persons and structures; mailboxes have their own dates.
+# Persons and structures; mailboxes have their own dates. Whether a record is gone is seen here, once: nobody looks for
+# those that are among all that have ever changed.
 _NOTE: Final = """
-    INSERT INTO record_change (kind, key, at)
-    SELECT kind, key, committed_at FROM touched, register_state WHERE own AND kind IN ('practitioner', 'organization')
-    ON CONFLICT (kind, key) DO UPDATE SET at = excluded.at
+    INSERT INTO record_change (kind, key, at, gone)
+    SELECT t.kind, t.key, committed_at, NOT CASE t.kind
+        WHEN 'practitioner' THEN EXISTS (SELECT FROM practitioner p WHERE p.national_id = t.key)
+        ELSE EXISTS (SELECT FROM organization o WHERE o.key = t.key)
+    END
+    FROM touched t, register_state WHERE t.own AND t.kind IN ('practitioner', 'organization')
+    ON CONFLICT (kind, key) DO UPDATE SET at = excluded.at, gone = excluded.gone
 """
-_LEFT: Final = """
-    record_change AS c WHERE c.kind = 'practitioner'
-        AND NOT EXISTS (SELECT FROM practitioner p WHERE p.national_id = c.key)
-    OR c.kind = 'organization' AND NOT EXISTS (SELECT FROM organization o WHERE o.key = c.key)
-"""
+_FORGET: Final = "DELETE FROM record_change WHERE gone AND at < clock_timestamp() - make_interval(days => :days)"
 
 
 def note(connection: Connection) -> None:
     """The records whose own content `touched` holds change with the revision that has just been taken; who left long
     ago is forgotten."""
     connection.execute(text(_NOTE))
-    connection.execute(
-        text(f"""
-            DELETE FROM record_change USING (SELECT c.kind, c.key FROM {_LEFT}) AS gone
-            WHERE record_change.kind = gone.kind AND record_change.key = gone.key
-                AND at < clock_timestamp() - make_interval(days => :days)
-        """),
-        {"days": KEEP_DAYS},
-    )
+    connection.execute(text(_FORGET), {"days": KEEP_DAYS})
 
 
 def forget(connection: Connection) -> None:
@@ -48,5 +42,5 @@ def forget(connection: Connection) -> None:
 
 def left(connection: Connection) -> Sequence[tuple[Kind, str, dt.datetime]]:
     """The records that have left, and when; in the order of their keys."""
-    rows = connection.execute(text(f"SELECT c.kind, c.key, c.at FROM {_LEFT} ORDER BY c.kind, c.key"))
+    rows = connection.execute(text("SELECT kind, key, at FROM record_change WHERE gone ORDER BY kind, key"))
     return [(Kind(row.kind), row.key, row.at.astimezone(dt.UTC)) for row in rows]

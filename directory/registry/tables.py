@@ -217,7 +217,9 @@ record_change = Table(
     # is gone, when it left. What is only quoted of others does not count.
     *_texts("kind", "key"),
     Column("at", DateTime(timezone=True), nullable=False),
+    Column("gone", Boolean, nullable=False, server_default="false"),
     PrimaryKeyConstraint("kind", "key"),
+    Index("record_change_gone", "kind", "key", postgresql_where=text("gone")),
 )
 
 feed = Table(
