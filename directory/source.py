@@ -55,6 +55,9 @@ class Listener(Protocol):
     def wait(self, timeout_s: float) -> bool:
         """Wait until a revision may have been committed; False after `timeout_s` without a sign of one."""
 
+    def heard(self) -> bool:
+        """Whether there is such a sign that nobody has waited for yet."""
+
 
 class Register(Protocol):
     """Where sources are opened; a small picklable value, passed to worker processes.

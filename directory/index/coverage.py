@@ -62,8 +62,19 @@ def coverage(snapshot: Snapshot) -> Sequence[Cell]:
     is the same. The first time it takes a tenth of a second at national scale."""
     found: Sequence[Cell] | None = snapshot.kept.get(_PLACE)
     if found is None:
-        found = snapshot.kept[_PLACE] = tuple(_cells(snapshot))
+        found = snapshot.kept[_PLACE] = tuple(cells(snapshot))
     return found
+
+
+def cells(snapshot: Snapshot) -> Iterator[Cell]:
+    """The same, one cell after the other as it is counted."""
+    everybody = sets.of_kinds(snapshot, (Kind.PRACTITIONER,))
+    reachable = everybody & sets.present(snapshot, Field.MAIL)
+    departments = [(code.upper(), everybody & of) for code, of in _values(snapshot, Field.DEPARTMENT_CODE)]
+    yield from _row(ALL, everybody, reachable, departments)
+    for profession, bearers in _values(snapshot, Field.PROFESSION):
+        of = bearers & everybody
+        yield from _row(profession.upper(), of, of & reachable, departments)
 
 
 def coverage_of_towns(snapshot: Snapshot, department: str, profession: str | None = None) -> Iterator[TownCell]:
@@ -162,16 +173,6 @@ def _several(snapshot: Snapshot) -> BitMap:
             once |= of
         snapshot.kept[_SEVERAL] = found
     return found
-
-
-def _cells(snapshot: Snapshot) -> Iterator[Cell]:
-    everybody = sets.of_kinds(snapshot, (Kind.PRACTITIONER,))
-    reachable = everybody & sets.present(snapshot, Field.MAIL)
-    departments = [(code.upper(), everybody & of) for code, of in _values(snapshot, Field.DEPARTMENT_CODE)]
-    yield from _row(ALL, everybody, reachable, departments)
-    for profession, bearers in _values(snapshot, Field.PROFESSION):
-        of = bearers & everybody
-        yield from _row(profession.upper(), of, of & reachable, departments)
 
 
 def _row(profession: str, of: BitMap, reachable: BitMap, departments: Sequence[tuple[str, BitMap]]) -> Iterator[Cell]:

@@ -11,14 +11,14 @@ import datetime as dt
 import functools
 import zlib
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import orjson
 
 from directory.files import put_in_place
-from directory.index.coverage import coverage
+from directory.index.coverage import cells
 
 if TYPE_CHECKING:
     from directory.index.reader import Snapshot
@@ -36,10 +36,12 @@ class Measure(NamedTuple):
     reachable: int
 
 
-def note(path: Path, snapshot: Snapshot) -> None:
-    """Note what is covered now, for the index in a folder."""
+def note(path: Path, snapshot: Snapshot, disturbed: Callable[[], bool] = lambda: False) -> bool:
+    """Note what is covered now, for the index in a folder; False when it broke off because it was disturbed."""
     counts: defaultdict[str, dict[str, tuple[int, int]]] = defaultdict(dict)
-    for cell in coverage(snapshot):
+    for cell in cells(snapshot):
+        if disturbed():
+            return False
         counts[cell.profession][cell.department] = cell.professionals, cell.reachable
     file = _file(path, _day(snapshot))
     file.parent.mkdir(parents=True, exist_ok=True)
@@ -47,6 +49,7 @@ def note(path: Path, snapshot: Snapshot) -> None:
     held = _days(path)
     for day in set(held) - kept(held):
         _file(path, day).unlink(missing_ok=True)
+    return True
 
 
 def kept(days: Sequence[dt.date]) -> set[dt.date]:

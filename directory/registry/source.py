@@ -91,6 +91,11 @@ class Notifications:
             self.connection.notifies.clear()
             return True
 
+    def heard(self) -> bool:
+        with translated():
+            ready, _, _ = io.select([self.connection], [], [], 0)
+            return bool(ready)
+
 
 class Source:
     """One REPEATABLE READ transaction's view of the register."""

@@ -83,14 +83,17 @@ class RegisterOfRecords:
 @dataclass
 class _Listener:
     register: RegisterOfRecords
-    heard: int
+    known: int
+
+    def heard(self) -> bool:
+        self.register._check()
+        return len(self.register.revisions) > self.known
 
     def wait(self, timeout_s: float) -> bool:
         until = time.monotonic() + timeout_s
         while time.monotonic() < until:
-            self.register._check()
-            if len(self.register.revisions) > self.heard:
-                self.heard = len(self.register.revisions)
+            if self.heard():
+                self.known = len(self.register.revisions)
                 return True
             time.sleep(0.005)
         return False

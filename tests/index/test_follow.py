@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 
 from directory.errors import Unavailable
-from directory.index import follow, layout, store, wear
+from directory.index import follow, layout, measured, store, wear
 from directory.index.build import build_index
 from directory.index.follow import Follower
-from directory.index.reader import Index
+from directory.index.reader import Index, Snapshot
 from directory.index.verify import verify
 from directory.model import Kind, Mailbox, Practitioner
 from directory.query import Field, Is, Query
@@ -184,6 +184,27 @@ def test_a_running_follower_applies_each_commit_and_notes_the_contact(
         found = snapshot.find(Query(predicate=Is(Field.SN, "zola"), kinds=(Kind.PRACTITIONER,)))
     assert len(found.matches) == 1
     assert snapshot.state.revision == 3
+
+
+def test_counting_what_is_covered_gives_way_to_a_change(
+    tmp_path: Path, register: RegisterOfRecords, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counted: list[tuple[int, bool]] = []
+    note = measured.note
+
+    def noting(path: Path, snapshot: Snapshot, disturbed: Callable[[], bool]) -> bool:
+        if not counted:
+            register.commit([_renamed(register, "ABADIE")])
+        counted.append((snapshot.state.revision, note(path, snapshot, disturbed)))
+        return counted[-1][1]
+
+    monkeypatch.setattr(measured, "note", noting)
+    monkeypatch.setattr(follow, "_LISTEN_S", 0.01)
+    with _running(register, tmp_path):
+        _until(lambda: len(counted) == 2)
+        time.sleep(0.1)
+    assert counted == [(1, False), (2, True)]
+    assert len(list((tmp_path / measured.FOLDER).iterdir())) == 1
 
 
 def test_a_lost_register_is_mentioned_once_and_followed_again_when_it_is_back(
