@@ -18,7 +18,7 @@ _COMPILED = {
     " selection sets slips spool synonyms typed values vocabulary",
     "directory/registry": "copying records",
     "ldap_server": "access answers assertions ber budgeted entries filters messages metrics operations outlet protocol"
-    " shapes turns",
+    " searching shapes turns",
 }
 """What a lookup over LDAP, a search, or a record on its way to the index, runs through."""
 

@@ -66,12 +66,8 @@ class Searcher:
                         turn_s = TURN_S
                         yield None
                     answer = self._answer(snapshot, message_id, search, choice)
-        except dit.BadName as error:
-            answer = refused(messages.INVALID_DN, str(error))
-        except Malformed as error:
-            answer = refused(messages.PROTOCOL_ERROR, str(error))
-        except DirectoryError as error:
-            answer = failed(error)
+        except (dit.BadName, Malformed, DirectoryError) as error:
+            answer = _expected(error)
         yield answer if answer.asked is not None else answer._replace(asked=search.filter)
 
     # -- mailboxes ---------------------------------------------------------------------------------------------------
@@ -199,6 +195,12 @@ class Searcher:
                 return Answer(code=messages.COMPARE_TRUE if same else messages.COMPARE_FALSE, documents=numbers)
             met = (code for asked, code in outcomes if mailbox(snapshot, address, asked))
             return Answer(code=next(met, messages.NO_SUCH_ATTRIBUTE), documents=numbers)
+
+
+def _expected(error: dit.BadName | Malformed | DirectoryError) -> Answer:
+    if isinstance(error, DirectoryError):
+        return failed(error)
+    return refused(messages.INVALID_DN if isinstance(error, dit.BadName) else messages.PROTOCOL_ERROR, str(error))
 
 
 def mailbox(snapshot: Snapshot, address: str, asked: Predicate | None = None) -> list[int]:

@@ -18,6 +18,7 @@ from ldaptor.protocols import pureldap
 from ldap_server import controls, messages
 from ldap_server.ber import SEQUENCE
 from ldap_server.messages import Control, integer, tlv
+from tests.interpreted import interpreted
 from tests.ldap_server.conftest import Server, serving
 from tests.ldap_server.people import PEOPLE
 from tests.ldap_server.wire import BASE, Reply, Talk, filter_of, replies, request, search
@@ -305,6 +306,7 @@ def test_unbind_closes_at_once_and_says_nothing(roomy: Server) -> None:
         assert found == []
 
 
+@interpreted
 def test_a_handler_that_raises_gives_a_reference_and_nothing_else(indexed: Path) -> None:
     before = (
         "from ldap_server.searching import Searcher\n"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from ldaptor.protocols import pureldap
@@ -21,6 +21,9 @@ from ldap_server.searching import Searcher
 from ldap_server.sharing import Service
 from ldap_server.turns import Share, Turns
 from ldap_server.walks import Walks
+from tests.interpreted import interpreted
+
+pytestmark = interpreted
 
 BIND = bytes.fromhex("300c020101600702010304008000")
 FAILED_BIND = bytes(pureldap.LDAPMessage(pureldap.LDAPBindRequest(dn="cn=x", auth="wrong"), id=1).toWire())
@@ -94,7 +97,7 @@ class Wire:
         return found
 
 
-class Patient(Searcher):
+class Patient:
     """Searches that take as many turns as their base says; which ones were given up."""
 
     def __init__(self, walks: Walks) -> None:
@@ -152,7 +155,8 @@ class House:
         not_built = Index.open(Path("/no index is here"), map_bytes=2**20)
         self.service = Service(settings=self.settings, index=not_built, reactor=self.reactor)
         self.service.turns = Turns(self.reactor, Clock())
-        self.searcher = self.service.searcher = Patient(self.service.searcher.walks)
+        self.searcher = Patient(self.service.searcher.walks)
+        self.service.searcher = cast(Searcher, self.searcher)
 
     def client(self, address: str = "192.0.2.1", room: int = 1 << 20) -> tuple[Connection, Wire]:
         wire = Wire(room)
