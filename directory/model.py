@@ -8,8 +8,12 @@ from __future__ import annotations
 import datetime as dt
 import enum
 from dataclasses import dataclass, field
+from typing import Final
 
 from directory.members import direct
+
+LEFT_DAYS: Final = 30
+"""Days for which it is known that a record has left, or that an activity has ended."""
 
 
 @direct
@@ -200,6 +204,19 @@ class Mailbox:
 
 
 Record = Practitioner | Organization | Mailbox
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndedActivity:
+    """An activity that a person had until `at`. Nothing but profession, category and structure tells activities apart:
+    where a person had several that are alike, `number` says which of them ended (those that go on are the first)."""
+
+    national_id: str
+    profession: str
+    category: str
+    organization_key: str
+    number: int
+    at: dt.datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

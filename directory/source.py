@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager
 from typing import Protocol
 
 from directory.accounts import AccountList
-from directory.model import Changes, Kind, Record, RegisterState
+from directory.model import Changes, EndedActivity, Kind, Record, RegisterState
 from directory.trust import WhiteList
 
 
@@ -43,6 +43,9 @@ class RecordSource(Protocol):
 
     def left(self) -> Sequence[tuple[Kind, str, dt.datetime]]:
         """The practitioners and organizations that have left in the last 30 days, and when."""
+
+    def ended(self, people: Collection[str] | None = None) -> Iterator[EndedActivity]:
+        """The activities that have ended in the last 30 days, of some people or of all."""
 
     def changes(self, epoch: str, revision: int) -> Changes:
         """What changed between an index's (epoch, revision) and this state."""

@@ -110,9 +110,9 @@ class Facade:
             raise InvalidInput(f"Parameter {shown!r} not found", fr=f"paramètre inconnu : {shown!r}")
         with self._index.read() as snapshot:
             found = _by_id(snapshot, kind, id_)
-            gone = departed.resource(snapshot, kind, key_of(id_) or "") if found is None else None
+            gone = departed.by_id(snapshot, kind, id_) if found is None else None
             if gone is not None:
-                return self._one(request, gone, pairs)
+                return self._one(request, departed.resource(snapshot, kind, gone), pairs)
             if found is None:
                 shown = f"{kind}/{id_[:64]}"
                 raise NotFound(f"{shown} is not known", fr=f"{shown} est inconnue")

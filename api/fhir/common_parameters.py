@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
+import functools
 import re
 from typing import Final
 
 from api.fhir import systems
-from api.fhir.criteria import Criterion, Token
+from api.fhir.criteria import Criterion, Token, token
 from api.fhir.meanings import (
     TEXTUAL,
     About,
@@ -25,7 +26,7 @@ from api.fhir.resources import PARIS, instant_of
 from directory.errors import InvalidInput
 from directory.index.facets import AUTHORITY, MAIL, tag
 from directory.index.reader import Snapshot
-from directory.model import RegisterState
+from directory.model import LEFT_DAYS, RegisterState
 from directory.query import And, AtLeast, AtMost, Field, Has, Is, Like, Not, Or, Predicate
 from directory.text import fold
 
@@ -35,6 +36,11 @@ _MAILBOX_TYPES: Final = {systems.TERMINOLOGIES["r256"], systems.TERMINOLOGIES["r
 def _active(_snapshot: Snapshot, criterion: Criterion) -> Meaning:
     # What the index holds is active; records that are gone are searched for by themselves.
     return tokens(criterion, lambda asked: everything if asked.code == "true" else nothing)
+
+
+def asks_for_inactive(criterion: Criterion) -> bool:
+    """Whether a criterion on activity lets pass what is active no longer."""
+    return any(token(value).code == "false" for value in criterion.values) is (criterion.modifier != "not")
 
 
 def _mailbox(_snapshot: Snapshot, criterion: Criterion) -> Meaning:
@@ -75,7 +81,6 @@ _MOMENT: Final = re.compile(
     r"(eq|ne|gt|lt|ge|le|sa|eb|ap)?(\d{4})(?:-(\d\d)(?:-(\d\d)(?:T(\d\d):(\d\d)(?::(\d\d)(?:\.\d+)?)?)?)?)?"
     r"(Z|[+-]\d\d:\d\d)?"
 )
-_KNOWN_DAYS: Final = 30  # as the register keeps who has left
 _UNITS: Final = (("days", 366), ("days", 31), ("days", 1), ("hours", 1), ("minutes", 1), ("seconds", 1))
 
 
@@ -121,7 +126,7 @@ def _check_known(state: RegisterState, since: dt.datetime) -> None:
     Raises:
         InvalidInput: names the oldest moment.
     """
-    oldest = dt.datetime.now(dt.UTC) - dt.timedelta(days=_KNOWN_DAYS)
+    oldest = dt.datetime.now(dt.UTC) - dt.timedelta(days=LEFT_DAYS)
     if state.known_since is not None and state.known_since > oldest:
         oldest = state.known_since.replace(microsecond=0)
     if since < oldest:
@@ -147,6 +152,18 @@ def holds(value: str, changed: dt.datetime) -> bool:
     return told.get(comparison, begin <= changed < end)
 
 
+def told_at(criterion: Criterion, generalized: str) -> bool:
+    """Whether a criterion on moments lets pass what is of a moment that the index tells of."""
+    changed = _instant(generalized)
+    return any(holds(value, changed) for value in criterion.texts)
+
+
+@functools.lru_cache(maxsize=4096)
+def _instant(generalized: str) -> dt.datetime:
+    return dt.datetime.strptime(generalized + "+0000", "%Y%m%d%H%M%SZ%z")
+
+
+@functools.lru_cache(maxsize=256)
 def period(value: str) -> tuple[str, dt.datetime, dt.datetime]:
     """The comparison, and the first moment of what is said and the first one after it; in Paris where no zone is."""
     # A "+" that was not escaped has become a blank.
@@ -187,7 +204,13 @@ COMMON: Final = (
     Parameter(
         "_lastUpdated", "date", "When the record's own content last changed; at most 30 days back.", _last_updated
     ),
-    Parameter("active", "token", "false: records that left the register less than 30 days ago.", _active, ("not",)),
+    Parameter(
+        "active",
+        "token",
+        "false: what left the register, or ended, less than 30 days ago.",
+        _active,
+        ("not",),
+    ),
     Parameter("mailbox-mss", "string", "Address of an MSSanté mailbox; `:contains=@`: has one.", _mailbox, TEXTUAL),
     Parameter("mailbox-mss-type", "token", "Type of mailbox: PER, CAB, ORG, APP.", _mailbox_type, ("not",)),
     Parameter("data-registration-authority", "token", "Who registered it: CNOM, ARS …", _authority, ("not",)),

@@ -1,19 +1,20 @@
-"""Records that left the register less than 30 days ago: inactive resources, for who follows what changes.
+"""What left the register less than 30 days ago: inactive resources, for who follows what changes.
 
-Of them only their key is kept, so they are found by id, identifier, activity and moment, and by nothing else.
+Of records only their key is kept, so they are found by id, identifier, activity and moment, and by nothing else. Of
+activities it is likewise (`ended`).
 """
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from api.fhir import systems
+from api.fhir import ended, systems
 from api.fhir.asked import Asked
-from api.fhir.common_parameters import holds
+from api.fhir.common_parameters import asks_for_inactive, told_at
 from api.fhir.criteria import Criterion, token
-from api.fhir.identity import id_of
+from api.fhir.ended import NOBODY, Departures, Listed
+from api.fhir.identity import id_of, key_of
 from api.fhir.practitioners import of_type
 from api.fhir.resources import bare, instant, person_identifiers, structure_identifiers
 from directory.index.reader import Snapshot
@@ -24,23 +25,31 @@ Resource = dict[str, Any]
 _KINDS: Final = {"Practitioner": Kind.PRACTITIONER, "Organization": Kind.ORGANIZATION}
 
 
-def found(snapshot: Snapshot, asked: Asked) -> list[str]:
-    """The keys of those that a search finds, in order."""
-    if asked.kind not in _KINDS or any(criterion.name not in _TOLD for criterion in asked.criteria):
-        return []
+def found(snapshot: Snapshot, asked: Asked) -> Departures:
+    """Those that a search finds, by name: a record's is its key."""
+    if asked.kind not in _KINDS:
+        return ended.found(snapshot, asked.criteria)
+    if any(criterion.name not in _TOLD for criterion in asked.criteria):
+        return NOBODY
     left = snapshot.left(_KINDS[asked.kind])
-    if not asked.criteria:
-        return list(left)
     tell = [_TOLD[one.name](one, asked.kind) for one in asked.criteria]
-    return [key for key, at in left.items() if all(fits(key, at) for fits in tell)]
+    return Listed([key for key, at in left.items() if all(fits(key, at) for fits in tell)])
 
 
-def resource(snapshot: Snapshot, kind: str, key: str) -> Resource | None:
-    """One of them; None when no such record has left lately."""
-    at = snapshot.left(_KINDS[kind]).get(key) if kind in _KINDS else None
-    if at is None:
-        return None
-    return {**bare(kind, id_of(key), instant(at), active=False), "identifier": _identifiers(kind, key)}
+def by_id(snapshot: Snapshot, kind: str, id_: str) -> str | None:
+    """The name of the one with an id; None when no such one has left lately."""
+    if kind not in _KINDS:
+        return ended.name_of(snapshot, id_)
+    key = key_of(id_)
+    return key if key is not None and key in snapshot.left(_KINDS[kind]) else None
+
+
+def resource(snapshot: Snapshot, kind: str, name: str) -> Resource:
+    """The one with a name."""
+    if kind not in _KINDS:
+        return ended.resource(name)
+    at = snapshot.left(_KINDS[kind])[name]
+    return {**bare(kind, id_of(name), instant(at), active=False), "identifier": _identifiers(kind, name)}
 
 
 def _identifiers(kind: str, key: str) -> list[Resource]:
@@ -81,16 +90,12 @@ def _by_identifier(criterion: Criterion, kind: str) -> _Fits:
 
 
 def _by_activity(criterion: Criterion, _kind: str) -> _Fits:
-    told = any(token(value).code == "false" for value in criterion.values) is (criterion.modifier != "not")
+    told = asks_for_inactive(criterion)
     return lambda _key, _at: told
 
 
 def _by_moment(criterion: Criterion, _kind: str) -> _Fits:
-    def fits(_key: str, at: str) -> bool:
-        changed = dt.datetime.strptime(at + "+0000", "%Y%m%d%H%M%SZ%z")
-        return any(holds(value, changed) for value in criterion.texts)
-
-    return fits
+    return lambda _key, at: told_at(criterion, at)
 
 
 _TOLD: Final[Mapping[str, Callable[[Criterion, str], _Fits]]] = {

@@ -7,10 +7,12 @@ profession, category and structure.
 
 from __future__ import annotations
 
-import hashlib
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
+
+from directory.index.facets import mark
 
 _PLAIN: Final = re.compile(r"[A-Za-z0-9]")
 _ESCAPE: Final = re.compile(r"((?:-[0-9a-f]{2})+)")
@@ -37,13 +39,23 @@ def key_of(written: str) -> str | None:
 def role_ids(record: Mapping[str, Any]) -> list[str]:
     """The ids of a practitioner's activities, in the record's order; those that differ in nothing that counts are told
     apart by a number."""
-    person, known = id_of(record["national_id"]), dict[str, int]()
+    known: Counter[tuple[str, str, str]] = Counter()
     ids = []
     for exercise, activity in activities(record):
-        digest = _digest(exercise, activity)
-        number = known[digest] = known.get(digest, 0) + 1
-        ids.append(f"{person}.{digest}" if number == 1 else f"{person}.{digest}.{number}")
+        category, organization = exercise["category"], activity["organization"]
+        told = (
+            exercise["profession"]["code"] or "",
+            (category and category["code"]) or "",
+            (organization and organization["key"]) or "",
+        )
+        known[told] += 1
+        ids.append(role_id(record["national_id"], mark(*told, known[told])))
     return ids
+
+
+def role_id(person: str, mark: str) -> str:
+    """The id of the activity of a person that has this mark."""
+    return f"{id_of(person)}.{mark}"
 
 
 def person_of_role(written: str) -> str | None:
@@ -55,13 +67,6 @@ def person_of_role(written: str) -> str | None:
 def activities(record: Mapping[str, Any]) -> Sequence[tuple[Mapping[str, Any], Mapping[str, Any]]]:
     """A practitioner's activities in order, each behind its exercise."""
     return [(exercise, activity) for exercise in record["professions"] for activity in exercise["activities"]]
-
-
-def _digest(exercise: Mapping[str, Any], activity: Mapping[str, Any]) -> str:
-    category, organization = exercise["category"], activity["organization"]
-    parts = exercise["profession"]["code"], category and category["code"], organization and organization["key"]
-    told = "\x1f".join(part or "" for part in parts)
-    return hashlib.blake2b(told.encode(), digest_size=6).hexdigest()
 
 
 def _escaped(character: str) -> str:

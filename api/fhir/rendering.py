@@ -32,9 +32,7 @@ class Rendering:
     def resource(self, kind: str, found: Found) -> Resource:
         """One resource; `kind` is what was searched for."""
         if found.departed is not None:
-            gone = departed.resource(self._snapshot, kind, found.departed)
-            assert gone is not None
-            return gone
+            return departed.resource(self._snapshot, kind, found.departed)
         document = self._snapshot.document(found.document)
         record, changed = resources.record_of(document), self._changed(document)
         if document.kind is Kind.ORGANIZATION:

@@ -85,6 +85,10 @@ def structure_identifiers(record: Record) -> list[Resource]:
     return found
 
 
+def activity_identifiers(id_: str) -> list[Resource]:
+    return [{"system": systems.ACTIVITY, "value": id_}]
+
+
 def national_structure_id(record: Record) -> str | None:
     """The national identifier of a structure: a digit for what kind of number follows (TRE_G07), and that number."""
     if record["former_id"]:
@@ -184,7 +188,7 @@ def _expertise(held: Record) -> list[Resource]:
 def _role(record: Record, place: int, id_: str, changed: str) -> Resource:
     _, activity = activities(record)[place]
     found = bare("PractitionerRole", id_, changed)
-    found["identifier"] = [{"system": systems.ACTIVITY, "value": id_}]
+    found["identifier"] = activity_identifiers(id_)
     found["practitioner"] = {"reference": f"Practitioner/{id_of(record['national_id'])}"}
     if activity["organization"]:
         found["organization"] = {"reference": f"Organization/{id_of(activity['organization']['key'])}"}

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import islice
 from typing import Final
 
 from api.fhir import departed
@@ -26,7 +25,6 @@ KIND_OF: Final = {
     "PractitionerRole": Kind.PRACTITIONER,
     "Organization": Kind.ORGANIZATION,
 }
-_DEPARTED: Final = 1  # the section of records that have left, behind that of documents
 _PLACES_S: Final = 5.0  # far more than finding them takes
 _BEARER: Final = {"Practitioner": PERSON, "Organization": STRUCTURE}
 
@@ -37,7 +35,7 @@ class Found:
 
     document: int
     place: int | None = None
-    departed: str | None = None  # the key of a record that has left; it has no document
+    departed: str | None = None  # the name of what has left (`departed`); it has no document
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,17 +73,15 @@ def search(snapshot: Snapshot, asked: Asked, position: Position, deadline_s: flo
         last = None
     if len(found) <= asked.count:
         behind = position.key if position.section >= len(sections) else None
-        room = asked.count + 1 - len(found)
-        found += islice((Found(-1, departed=key) for key in left if behind is None or key > behind), room)
+        found += (Found(-1, departed=name) for name in left.after(behind, asked.count + 1 - len(found)))
     shown = tuple(found[: asked.count])
-    return Answer(shown, total, _following(snapshot, shown, position) if len(found) > len(shown) > 0 else None)
-
-
-def _following(snapshot: Snapshot, shown: tuple[Found, ...], position: Position) -> Position:
-    last = shown[-1]
-    if last.departed is not None:
-        return Position(_DEPARTED, last.departed, position.seen + len(shown))
-    return Position(last.place or 0, snapshot.document(last.document).key, position.seen + len(shown))
+    if not len(found) > len(shown) > 0:
+        return Answer(shown, total, None)
+    # Behind all sections of documents is that of what has left.
+    end, seen = shown[-1], position.seen + len(shown)
+    if end.departed is not None:
+        return Answer(shown, total, Position(len(sections), end.departed, seen))
+    return Answer(shown, total, Position(end.place or 0, snapshot.document(end.document).key, seen))
 
 
 def _last(snapshot: Snapshot, asked: Asked, position: Position) -> int | None:

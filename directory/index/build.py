@@ -18,7 +18,7 @@ from typing import Final
 import numpy as np
 
 from directory.accounts import AccountList
-from directory.index import accounts, layout, merge, store, trust
+from directory.index import accounts, ended, layout, merge, store, trust
 from directory.index.merge import Pair, Spooled
 from directory.index.preparing import BuildProgress, Silent, Team, prepare_all, team, without_garbage_collection
 from directory.index.spool import BODIES, Chunk, Numbers, Places, bodies, byte_order, read_texts
@@ -65,9 +65,10 @@ def build_locked(
         # One team after the other: what was kept to prepare documents is not held while they are merged.
         with register.open() as source, team(workers) as members:
             state, held, listed, left = source.state, source.accounts(), source.white_list(), source.left()
+            over = list(ended.pairs(source.ended(), state))
             chunks = prepare_all(register, source, spool, members, watch)
         with team(workers) as members:
-            _write(build, map_bytes, chunks, spool, state, held, listed, left, members, watch)
+            _write(build, map_bytes, chunks, spool, state, held, listed, left, over, members, watch)
     store.swap_in(path, build)
     store.write_seen(path, state.revision)
     return state
@@ -85,6 +86,7 @@ def _write(
     held: AccountList,
     listed: WhiteList,
     left: Sequence[tuple[Kind, str, dt.datetime]],
+    over: Sequence[Pair],
     members: Team,
     watch: BuildProgress,
 ) -> None:
@@ -116,6 +118,7 @@ def _write(
                 trust.write(txn, environment.databases[trust.DATABASE], listed)
                 store.write_state(txn, environment, state)
                 store.write_left(txn, environment, left)
+                ended.write(txn, environment.databases[ended.DATABASE], over)
                 built = str(pages_in_use(environment, txn)).encode()
                 txn.put(layout.META_BUILT_PAGES, built, db=environment.databases["meta"])
             environment.lmdb.sync(True)

@@ -10,6 +10,7 @@ are folded texts.
 from __future__ import annotations
 
 import functools
+import hashlib
 from collections.abc import Sequence
 from typing import Final
 
@@ -30,6 +31,14 @@ AUTHORITY: Final = "ra"
 def tag(bearer: str | int, *parts: str) -> str:
     """A tag of a person, a structure or, by its place, an activity."""
     return ":".join((str(bearer), *parts)).lower()
+
+
+def mark(profession: str, category: str, organization_key: str, number: int) -> str:
+    """What tells an activity from the others of its person, as the extracts give it no number: a digest of what it is,
+    and its number among those alike, from the second one on."""
+    told = "\x1f".join((profession, category, organization_key))
+    digest = hashlib.blake2b(told.encode(), digest_size=6).hexdigest()
+    return digest if number == 1 else f"{digest}.{number}"
 
 
 def role_list(code: str) -> str:

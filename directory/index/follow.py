@@ -15,7 +15,7 @@ import lmdb
 from pyroaring import BitMap
 
 from directory.errors import Unavailable
-from directory.index import accounts, layout, measured, passages, store, trust, veil
+from directory.index import accounts, ended, layout, measured, passages, store, trust, veil
 from directory.index.build import build_locked
 from directory.index.documents import Prepared, key_of, prepare, record_kind
 from directory.index.layout import WORD_CLASSES
@@ -195,7 +195,7 @@ class Follower:
     def _apply(self, environment: Environment, source: RecordSource, changes: Changes) -> None:
         """One write transaction: readers see all of a revision or nothing of it."""
         with store.translated(), environment.lmdb.begin(write=True, buffers=False) as txn:
-            update = _Update(txn, environment.databases)
+            update, over = _Update(txn, environment.databases), environment.databases[ended.DATABASE]
             for kind in Kind:
                 keys = sorted(key for found, key in changes.keys if found is kind)
                 for start in range(0, len(keys), _READ_BATCH):
@@ -206,6 +206,8 @@ class Follower:
                         present[key_of(record)] = prepare(record)
                     for key in batch:
                         update.replace(kind, key, present.get(key))
+                    if kind is Kind.PRACTITIONER:
+                        ended.renew(txn, over, batch, source.ended(batch), changes.state)
             update.write()
             if changes.accounts:
                 accounts.write(txn, environment.databases[accounts.DATABASE], source.accounts())
@@ -213,6 +215,7 @@ class Follower:
                 trust.write(txn, environment.databases[trust.DATABASE], source.white_list())
             store.write_state(txn, environment, changes.state)
             store.write_left(txn, environment, source.left())
+            ended.forget(txn, over, changes.state)
         store.remove_exports(self.path)
         log.info("followed %s", pairs(revision=changes.state.revision, documents=len(changes.keys)))
 

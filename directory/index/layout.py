@@ -23,6 +23,7 @@ first hundred in order" is: the first hundred of the rest in id order, merged by
 | `beginnings` | surnames, 1 to 5 letters           | posting: documents with a family name that begins so        |
 | `beginnings` | given names, 1 or 2 letters        | posting: documents with a word of a given name that does    |
 | `lexicon`    | see `lexicon`                      | the distinct words found under it, separated by spaces      |
+| `ended`      | see `ended`                        | the activities that have ended lately                       |
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ from pyroaring import BitMap
 from directory.model import Kind
 from directory.query import Field
 
-LAYOUT_VERSION: Final = 6  # also raised when documents get other contents or another order
+LAYOUT_VERSION: Final = 7  # also raised when documents get other contents or another order
 
 DATABASES: Final = (
     "meta",
@@ -52,6 +53,7 @@ DATABASES: Final = (
     "words",
     "beginnings",
     "lexicon",
+    "ended",
 )
 
 META_VERSIONS: Final = b"versions"  # "<LAYOUT_VERSION>.<FOLD_VERSION>"

@@ -17,6 +17,7 @@ from directory.errors import Unavailable
 from directory.index import compression, layout, measured, passages, store, veil
 from directory.index.accounts import AccountCopy
 from directory.index.decoded import NOBODY, Decoded
+from directory.index.ended import EndedCopy
 from directory.index.measured import Measure
 from directory.index.passages import Passage
 from directory.index.store import Environment, Seen
@@ -85,7 +86,7 @@ class StoredDocument:
 class Snapshot:
     """One read transaction: everything read from it is of one revision. Valid inside its `with` block only."""
 
-    __slots__ = ("_databases", "_decoded", "_hidden", "_txn", "build", "kept", "memory", "state")
+    __slots__ = ("_databases", "_decoded", "_hidden", "_txn", "build", "kept", "memory", "state", "veiled")
 
     def __init__(
         self, environment: Environment, txn: Any, build: str, memory: dict[str, Any], over: Veil = veil.NOTHING
@@ -100,13 +101,16 @@ class Snapshot:
         if known is None or known[0] != commit or known[4] is not over:
             # Another revision, or veil: what was kept of the last one is forgotten.
             state = self._read_state()
-            known = memory["revision"] = (commit, state, Decoded(), {}, over, self._veiled(over.over(state)))
+            veiled = frozenset(over.over(state))
+            known = memory["revision"] = (commit, state, Decoded(), {}, over, self._numbers(veiled), veiled)
         self.state: RegisterState = known[1]
         self._decoded: Decoded = known[2]
         self._hidden: BitMap = known[5]
         self.kept: dict[Any, Any] = known[3]
         """A place for what can be kept per process for as long as the revision stays the same. A snapshot that outlives
         its revision, that of a search in several turns, keeps what was kept with it."""
+        self.veiled: frozenset[tuple[Kind, str]] = known[6]
+        """The records that are hidden by now, though the index does not know yet."""
 
     def __enter__(self) -> Self:
         return self
@@ -121,7 +125,7 @@ class Snapshot:
             raise Unavailable("the index is not built yet", fr="l'index n'est pas encore construit")
         return store.read_state(bytes(value))
 
-    def _veiled(self, records: Iterable[tuple[Kind, str]]) -> BitMap:
+    def _numbers(self, records: Iterable[tuple[Kind, str]]) -> BitMap:
         found = (self._txn.get(layout.record_key(kind, key), db=self._databases["ids"]) for kind, key in records)
         return BitMap([layout.id_of(number) for number in found if number is not None])
 
@@ -243,10 +247,10 @@ class Snapshot:
         """Ids handed out after the build: their number says nothing about their place in the static order."""
         return layout.decode_posting(self._txn.get(layout.META_LATE, db=self._databases["meta"]))
 
-    def scan(self, database: str, prefix: bytes) -> Iterator[tuple[bytes, memoryview]]:
-        """The keys that begin with a prefix, in byte order, with their values."""
+    def scan(self, database: str, prefix: bytes, after: bytes = b"") -> Iterator[tuple[bytes, memoryview]]:
+        """The keys that begin with a prefix, in byte order, with their values; those behind one of them."""
         with self._txn.cursor(db=self._databases[database]) as cursor:
-            if not cursor.set_range(prefix):
+            if not cursor.set_range(after + b"\x00" if after else prefix):
                 return
             for key, value in cursor:
                 if bytes(key[: len(prefix)]) != prefix:
@@ -276,8 +280,13 @@ class Snapshot:
         if known is None:
             known = self.kept["left"] = {one: {} for one in Kind}
             for named, key, at in orjson.loads(self.value("meta", layout.META_LEFT) or b"[]"):
-                known[Kind(named)][key] = at
+                if (Kind(named), key) not in self.veiled:
+                    known[Kind(named)][key] = at
         return known[kind]
+
+    @property
+    def ended(self) -> EndedCopy:
+        return EndedCopy(self)
 
     def counts(self) -> dict[Kind, int]:
         """Documents per kind."""

@@ -20,7 +20,7 @@ import numpy as np
 import zstandard
 from pyroaring import BitMap
 
-from directory.index import accounts, compression, layout, merge, trust
+from directory.index import accounts, compression, ended, layout, merge, trust
 from directory.index.layout import WORD_CLASSES
 from directory.index.merge import Pair, Spooled
 from directory.index.postings import POSTINGS
@@ -64,7 +64,8 @@ def verify(
 
     Checked: the revision; that each record has its document, with the very bytes and the place in the static order it
     would get today, in exactly the postings it belongs to; that no document is left of a record that is gone; that
-    ids follow the static order; that each word is in the lexicon under its keys; the accounts; and the white list.
+    ids follow the static order; that each word is in the lexicon under its keys; the accounts; the white list; and the
+    activities that have ended.
 
     `workers` are processes that share the work, one per processor when None. As long as it lasts, pages of the index
     that the follower frees are not used again.
@@ -80,6 +81,7 @@ def verify(
                 copies = (
                     (accounts.DATABASE, accounts.name_of, accounts.pairs(source.accounts())),
                     (trust.DATABASE, trust.name_of, trust.pairs(source.white_list())),
+                    (ended.DATABASE, ended.name_of, list(ended.pairs(source.ended(), state))),
                 )
                 chunks = prepare_all(register, source, Path(name), members, watch)
             verification = _Verification(snapshot, Path(name), chunks, watch)

@@ -87,8 +87,9 @@ _BEARERS: Final = (
 
 
 def begin(connection: Connection) -> None:
-    """Make the empty table `touched` for this transaction."""
+    """Make the empty tables `touched` and `worked` for this transaction."""
     connection.execute(text(_CREATE))
+    changes.begin(connection)
 
 
 def touch(connection: Connection, records: Iterable[tuple[Kind, str]]) -> None:
@@ -107,6 +108,16 @@ def touch_domains(connection: Connection, table: str) -> None:
         ON CONFLICT DO NOTHING
     """
     connection.execute(text(statement))
+
+
+def touch_ended(connection: Connection, organization_key: str) -> None:
+    """Note who worked at a structure until lately."""
+    statement = """
+        INSERT INTO touched (kind, key, direct, own)
+        SELECT DISTINCT 'practitioner', national_id, false, false FROM ended_activity WHERE organization_key = :key
+        ON CONFLICT DO NOTHING
+    """
+    connection.execute(text(statement), {"key": organization_key})
 
 
 def expand(connection: Connection) -> None:

@@ -21,7 +21,7 @@ import polars as pl
 from sqlalchemy import Connection, Table, func, select, text, update
 
 from directory.model import Kind
-from directory.registry import feed, history, slices
+from directory.registry import changes, feed, history, slices
 from directory.registry.bulk import Bulk
 from directory.registry.database import Database
 from directory.registry.embedded import follow_priority
@@ -291,6 +291,7 @@ class Merge:
             if any(plan.source.kind is not None for plan in plans):  # the white list changes no record of its own
                 history.keep(self.connection, run_id, history_days, self._bulk.filled)
             feed.expand(self.connection)
+            changes.remember(self.connection)
         for plan in plans:
             self._replace(plan)
         self._bulk.finish()

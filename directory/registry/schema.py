@@ -12,7 +12,7 @@ from directory.registry.tables import SCHEMA_LOCK
 if TYPE_CHECKING:
     from alembic.config import Config
 
-HEAD: Final = "0009"
+HEAD: Final = "0010"
 """The schema this code is written for: the newest of migrations/versions (a test compares)."""
 
 _LOCK_TIMEOUT: Final = "10s"  # waiting for a table somebody else uses

@@ -17,9 +17,9 @@ import psycopg2.extensions
 from sqlalchemy import Connection, text
 
 from directory.accounts import AccountList
-from directory.model import RESET, Changes, Kind, Record, RegisterState
+from directory.model import RESET, Changes, EndedActivity, Kind, Record, RegisterState
 from directory.registry.accounts import read_accounts
-from directory.registry.changes import left
+from directory.registry.changes import ended, left
 from directory.registry.database import connect, translated
 from directory.registry.feed import ACCOUNT, NO_RECORDS, WHITE_LIST, WITHDRAWAL
 from directory.registry.records import Assembler, Selection
@@ -150,7 +150,10 @@ class Source:
         return [(row.revision, Kind(row.kind), row.key) for row in rows]
 
     def left(self) -> Sequence[tuple[Kind, str, dt.datetime]]:
-        return left(self._connection)
+        return left(self._connection, self._withdrawn)
+
+    def ended(self, people: Collection[str] | None = None) -> Iterator[EndedActivity]:
+        return ended(self._connection, self._withdrawn, people)
 
     def changes(self, epoch: str, revision: int) -> Changes:
         state = self._state

@@ -222,6 +222,17 @@ record_change = Table(
     Index("record_change_gone", "kind", "key", postgresql_where=text("gone")),
 )
 
+ended_activity = Table(
+    "ended_activity",
+    metadata,
+    # What persons did until lately: the activity of that number among those alike, and when it was there no longer.
+    *_texts("national_id", "profession", "category", "organization_key"),
+    Column("number", BigInteger, nullable=False),
+    Column("at", DateTime(timezone=True), nullable=False),
+    PrimaryKeyConstraint("national_id", "profession", "category", "organization_key", "number"),
+    Index("ended_activity_at", "at"),
+)
+
 feed = Table(
     "feed",
     metadata,

@@ -14,7 +14,7 @@ from directory.model import Kind
 from directory.registry import feed
 from directory.registry.database import Database
 from directory.registry.records import ORGANIZATION_KEY
-from directory.registry.tables import mailbox, organization, practitioner, withdrawal
+from directory.registry.tables import mailbox, organization, practitioner, record_change, withdrawal
 from directory.withdrawal import Withdrawal, Withdrawn
 
 _IN_FORCE: Final = withdrawal.c.lifted_at.is_(None)
@@ -150,6 +150,8 @@ def _publish(connection: Connection, kind: Kind, key: str, *, lifted: bool) -> N
             {"practitioners": list(other.practitioners), "organizations": list(other.organizations)},
         )
         feed.touch(connection, {(Kind.MAILBOX, row.address_key) for row in addresses})
+    if kind is Kind.ORGANIZATION:
+        feed.touch_ended(connection, key)
     feed.expand(connection)
     feed.publish_withdrawal(connection, lifted=lifted)
 
@@ -170,8 +172,10 @@ def _record(connection: Connection, key: str) -> tuple[Kind, str, bool]:
     digits = key.removeprefix("8") if len(key) == 12 else key
     if rpps_ok(digits):
         return Kind.PRACTITIONER, f"8{digits}", False
-    # One that has left the register can still be lifted.
-    row = connection.execute(select(withdrawal.c.kind).where(_IN_FORCE, withdrawal.c.key == key)).first()
+    # One that has left the register can still be lifted; one that is told to have left lately, withdrawn.
+    lifted = select(withdrawal.c.kind).where(_IN_FORCE, withdrawal.c.key == key)
+    left = select(record_change.c.kind).where(record_change.c.gone, record_change.c.key == key)
+    row = connection.execute(lifted.union(left)).first()
     if row is not None:
         return Kind(row.kind), key, False
     raise InvalidInput(f"{key} is no address, and no identifier of a professional or structure of the register")

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from directory.accounts import Account, AccountList
 from directory.errors import Unavailable
 from directory.index.documents import key_of, record_kind
-from directory.model import Changes, Kind, Record, RegisterState
+from directory.model import Changes, EndedActivity, Kind, Record, RegisterState
 from directory.source import Listener, RecordSource
 from directory.trust import WhiteList
 
@@ -29,6 +29,7 @@ class RegisterOfRecords:
     renewed: bool = False  # some account is not as it was at an earlier revision
     withdrawn: list[tuple[int, Kind, str]] = field(default_factory=list)
     gone: dict[Key, dt.datetime] = field(default_factory=dict)
+    ended: list[EndedActivity] = field(default_factory=list)
     known_since: dt.datetime | None = None
     as_of: dt.datetime | None = None
     listed: WhiteList = field(default_factory=WhiteList)
@@ -131,6 +132,9 @@ class _Source:
 
     def left(self) -> Sequence[tuple[Kind, str, dt.datetime]]:
         return sorted((kind, key, at) for (kind, key), at in self.register.gone.items())
+
+    def ended(self, people: Collection[str] | None = None) -> Iterator[EndedActivity]:
+        return (one for one in self.register.ended if people is None or one.national_id in people)
 
     def changes(self, epoch: str, revision: int) -> Changes:
         if epoch != self.register.epoch or revision > self.state.revision:
