@@ -29,7 +29,6 @@ from api import (
     unequipped,
 )
 from api.access import Access, visited
-from api.fhir import addressing
 from api.fhir import app as fhir
 from api.web import problem_pages
 from api.web import routes as pages
@@ -89,7 +88,7 @@ def create_app(settings: Settings, index: Index, trace: Trace | None = None) -> 
         pages.router(settings, index, app, past),
     ):
         app.include_router(router)
-    app.mount(addressing.PREFIX, fhir.create(settings, index))
+    fhir.install(app, settings, index)
     app.add_middleware(
         CORSMiddleware,
         allow_origins=["*"],

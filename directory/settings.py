@@ -170,7 +170,7 @@ class Settings(BaseSettings):
     )
     fhir_count_max: int = Field(1000, ge=1, description="Most resources in a page of a FHIR search.")
     fhir_included_max: int = Field(1000, ge=0, description="Most resources that a page of a FHIR search includes.")
-    fhir_form_bytes: int = Field(65_536, ge=1024, description="Largest body of a FHIR `_search`, in bytes.")
+    fhir_form_bytes: int = Field(65_536, ge=1024, description="Largest body of a FHIR `_search` or batch, in bytes.")
     fhir_repeat_mailboxes: bool = Field(
         False, description="Whether FHIR shows the mailboxes of a person's activities with the person, too."
     )

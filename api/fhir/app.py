@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import islice
 from typing import Any, Final
 
@@ -13,20 +15,24 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Send
+from starlette.types import Scope as ASGIScope
 
 from api.access import Visit, visit_of
-from api.fhir import asked, capability, departed, outcomes, pages, resources, roles, searching
+from api.fhir import asked, batches, capability, departed, outcomes, pages, resources, roles, searching
 from api.fhir.addressing import PREFIX, base_of, query
 from api.fhir.asked import Asked
 from api.fhir.criteria import Pairs, only, read_pairs
 from api.fhir.identity import key_of
+from api.fhir.meanings import any_of
 from api.fhir.outcomes import NotAcceptable
 from api.fhir.pages import Position
 from api.fhir.rendering import Rendering, Resource, subset
 from api.fhir.searching import KIND_OF, Answer, Found
 from directory.accounts import Scope
-from directory.errors import DirectoryError, InvalidInput, NotFound
+from directory.errors import DirectoryError, InvalidInput, NotFound, QueryTooComplex, TimeLimitExceeded
 from directory.index.reader import Index, Snapshot
+from directory.query import Predicate
 from directory.settings import Settings
 
 _FORMATS: Final = frozenset({"json", "application/json", "application/fhir+json", "application/fhir json", "text/json"})
@@ -41,13 +47,34 @@ class _Named:
         self.path = PREFIX + path
 
 
+def install(app: Starlette, settings: Settings, index: Index) -> None:
+    """Put the facade over one index into an application, at its prefix."""
+    facade = create(settings, index)
+    app.mount(PREFIX, facade)
+    app.router.routes.append(Route(PREFIX, _Base(facade), include_in_schema=False))
+
+
+class _Base:
+    """A mounted application at the very address below which it is mounted: FHIR asks there, without a slash."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: ASGIScope, receive: Receive, send: Send) -> None:
+        scope["root_path"], scope["path"] = scope.get("root_path", "") + PREFIX, scope["path"] + "/"
+        await self._app(scope, receive, send)
+
+
 def create(settings: Settings, index: Index) -> Starlette:
     """The facade over one index, to be mounted at its prefix."""
     facade = Facade(settings, index)
     return Starlette(
         routes=[
+            Route("/", facade.search, name="/"),
+            Route("/", facade.batch, methods=["POST"], name="/"),
             Route("/metadata", facade.metadata, name="/metadata"),
             Route("/_page", facade.page, name="/_page"),
+            Route("/_search", facade.search_by_form, methods=["POST"], name="/_search"),
             Route("/{kind}", facade.search, name="/{type}"),
             Route("/{kind}/_search", facade.search_by_form, methods=["POST"], name="/{type}/_search"),
             Route("/{kind}/{id}", facade.read, name="/{type}/{id}"),
@@ -69,103 +96,182 @@ class Facade:
 
     async def metadata(self, request: Request) -> Response:
         pairs = _entered(request, "/metadata")
-        with self._index.read() as snapshot:
-            return _answer(
-                capability.statement(self._settings, base_of(self._settings, request), snapshot.state), pairs
-            )
+        return _answer(self._statement(base_of(self._settings, request)), pairs)
 
     async def search(self, request: Request) -> Response:
-        pairs = _entered(request, "/{type}")
-        return self._found(request, visit_of(request), request.path_params["kind"], pairs, Position())
+        kind = request.path_params.get("kind", "")
+        pairs = _entered(request, "/{type}" if kind else "/")
+        return _answer(self._asking(request).search(kind, pairs, Position()), pairs)
 
     async def search_by_form(self, request: Request) -> Response:
-        pairs = _entered(request, "/{type}/_search")
-        if request.headers.get("content-type", "").partition(";")[0].strip().lower() != _FORM:
+        kind = request.path_params.get("kind", "")
+        pairs = _entered(request, "/{type}/_search" if kind else "/_search")
+        if _sent(request) != _FORM:
             raise InvalidInput(f"_search wants a body of {_FORM}", fr=f"_search veut un corps {_FORM}")
-        form = read_pairs(await _body(request, self._settings.fhir_form_bytes))
-        return self._found(request, visit_of(request), request.path_params["kind"], [*pairs, *form], Position())
+        form = await _body(request, self._settings.fhir_form_bytes)
+        pairs = [*pairs, *read_pairs(form.decode("ascii", "replace"))]
+        return _answer(self._asking(request).search(kind, pairs, Position()), pairs)
 
     async def page(self, request: Request) -> Response:
         pairs = _entered(request, "/_page")
+        return _answer(self._asking(request).page(pairs), pairs)
+
+    async def read(self, request: Request) -> Response:
+        pairs = _entered(request, "/{type}/{id}")
+        found, etag = self._asking(request).read(request.path_params["kind"], request.path_params["id"], pairs)
+        if request.headers.get("if-none-match") == etag:
+            return Response(status_code=304, headers={"ETag": etag})
+        return _answer(found, pairs, {"ETag": etag})
+
+    async def batch(self, request: Request) -> Response:
+        pairs = _entered(request, "/")
+        if _sent(request) not in _FORMATS:
+            raise InvalidInput("a batch wants a body of application/fhir+json", fr="un lot veut un corps FHIR en JSON")
+        entries = batches.read(await _body(request, self._settings.fhir_form_bytes))
+        asking, until = self._asking(request), time.monotonic() + self._settings.search_time_limit_s
+        answers = []
+        for written in entries:
+            await asyncio.sleep(0)  # others have their turn between two entries
+            try:
+                if time.monotonic() > until:
+                    raise TimeLimitExceeded("the batch took too long", fr="le lot a pris trop de temps")
+                answers.append(self._one_of(asking, written))
+            except DirectoryError as error:
+                status, code = outcomes.status_of(error)
+                told = outcomes.outcome("error", code, outcomes.wording(request, error))
+                answers.append(batches.failed(status, told))
+        asking.visit.asked = any_of(asking.asked) if asking.asked else None
+        bundle = {"resourceType": "Bundle", "id": str(uuid.uuid4()), "type": "batch-response"}
+        return _answer({**bundle, "entry": answers} if answers else bundle, pairs)
+
+    def _one_of(self, asking: _Asking, written: Any) -> dict[str, Any]:
+        """The answer to one entry of a batch."""
+        if asking.sent >= self._settings.fhir_count_max:
+            raise QueryTooComplex(
+                "the answer is full: ask for the rest in another batch",
+                fr="la réponse est pleine : demandez le reste dans un autre lot",
+            )
+        entry = batches.entry(asking.base, written)
+        match entry.path:
+            case ():
+                return batches.answered(asking.search("", entry.pairs, Position()))
+            case ("metadata",):
+                return batches.answered(self._statement(asking.base))
+            case ("_page",):
+                return batches.answered(asking.page(entry.pairs))
+            case (kind,):
+                return batches.answered(asking.search(kind, entry.pairs, Position()))
+            case (kind, id_):
+                found, etag = asking.read(kind, id_, entry.pairs)
+                return batches.unchanged(etag) if entry.known == etag else batches.answered(found, etag)
+        raise NotFound("there is nothing at this address", fr="il n'y a rien à cette adresse")
+
+    def _asking(self, request: Request) -> _Asking:
+        return _Asking(self._settings, self._index, base_of(self._settings, request), visit_of(request))
+
+    def _statement(self, base: str) -> Resource:
+        with self._index.read() as snapshot:
+            return capability.statement(self._settings, base, snapshot.state)
+
+
+class _Asking:
+    """What one request asks for, which may be several things."""
+
+    def __init__(self, settings: Settings, index: Index, base: str, visit: Visit) -> None:
+        self.base = base
+        self.visit = visit
+        self.asked: list[Predicate] = []
+        self.sent = 0
+        """How many resources it has been given."""
+        self._settings = settings
+        self._index = index
+
+    def search(self, kind: str, pairs: Pairs, position: Position, token: str = "") -> Resource:
+        """The Bundle of a page of a search."""
+        wanted = asked.read(self._settings, kind, pairs)
+        with self._index.read() as snapshot:
+            looked_for = searching.predicate(snapshot, wanted)
+            self.asked.append(looked_for)
+            self.visit.asks(looked_for)
+            answer = searching.search(snapshot, wanted, position, self._settings.search_time_limit_s)
+            entries = self._entries(snapshot, wanted, answer)
+            committed_at = snapshot.state.committed_at
+            return {
+                "resourceType": "Bundle",
+                "id": str(uuid.uuid4()),
+                "meta": {"lastUpdated": resources.instant_of(committed_at)} if committed_at else {},
+                "type": "searchset",
+                **({"total": answer.total} if wanted[0].total else {}),
+                "link": self._links(snapshot, kind, wanted[0].pairs, answer, token),
+                **({"entry": entries} if entries else {}),
+            }
+
+    def page(self, pairs: Pairs) -> Resource:
+        """The Bundle of a page that a next link leads to."""
         token = only(pairs, "id")
         if token is None:
             raise InvalidInput("_page wants the id of a next link", fr="_page veut l'id d'un lien next")
         with self._index.read() as snapshot:
             kind, query_pairs, position = pages.read(snapshot.state, token)
-        visit = visit_of(request)
         if position.seen >= _FREELY:
-            visit.needs(Scope.EXPORT)
+            self.visit.needs(Scope.EXPORT)
         shape = [(name, value) for name, value in pairs if name in asked.FORMAT]
-        return self._found(request, visit, kind, [*query_pairs, *shape], position, token)
+        return self.search(kind, [*query_pairs, *shape], position, token)
 
-    async def read(self, request: Request) -> Response:
-        pairs = _entered(request, "/{type}/{id}")
-        kind, id_ = request.path_params["kind"], request.path_params["id"]
+    def read(self, kind: str, id_: str, pairs: Pairs) -> tuple[Resource, str]:
+        """One resource, and its version as HTTP writes it."""
         asked.known(kind)
-        visit = visit_of(request)
-        visit.asks_by_name()
+        self.visit.asks_by_name()
         unknown = [name for name, _ in pairs if name not in (*asked.FORMAT, "_elements")]
         if unknown:
             shown = unknown[0][:60]
             raise InvalidInput(f"Parameter {shown!r} not found", fr=f"paramètre inconnu : {shown!r}")
         with self._index.read() as snapshot:
             found = _by_id(snapshot, kind, id_)
-            gone = departed.by_id(snapshot, kind, id_) if found is None else None
-            if gone is not None:
-                return self._one(request, departed.resource(snapshot, kind, gone), pairs)
             if found is None:
                 shown = f"{kind}/{id_[:64]}"
                 raise NotFound(f"{shown} is not known", fr=f"{shown} est inconnue")
-            visit.sends((found.document,))
-            return self._one(request, self._rendering(snapshot).resource(kind, found), pairs)
-
-    def _one(self, request: Request, resource: Resource, pairs: Pairs) -> Response:
-        etag = f'W/"{resource["meta"]["versionId"]}"'
-        if request.headers.get("if-none-match") == etag:
-            return Response(status_code=304, headers={"ETag": etag})
+            self._sends([found])
+            resource = self._rendering(snapshot).resource(found)
         elements = frozenset((only(pairs, "_elements") or "").split(",")) - {""}
-        return _answer(subset(resource, elements), pairs, {"ETag": etag})
+        return subset(resource, elements), f'W/"{resource["meta"]["versionId"]}"'
 
-    def _found(
-        self, request: Request, visit: Visit, kind: str, pairs: Pairs, position: Position, token: str = ""
-    ) -> Response:
-        wanted = asked.read(self._settings, kind, pairs)
-        deadline_s = self._settings.search_time_limit_s
-        with self._index.read() as snapshot:
-            visit.asks(searching.predicate(snapshot, wanted))
-            answer = searching.search(snapshot, wanted, position, deadline_s)
-            base = base_of(self._settings, request)
-            entries = self._entries(snapshot, visit, wanted, answer, base)
-            bundle: dict[str, Any] = {
-                "resourceType": "Bundle",
-                "id": str(uuid.uuid4()),
-                "meta": {"lastUpdated": resources.instant_of(snapshot.state.committed_at)}
-                if snapshot.state.committed_at
-                else {},
-                "type": "searchset",
-                **({"total": answer.total} if wanted.total else {}),
-                "link": _links(snapshot, wanted, answer, base, token),
-                **({"entry": entries} if entries else {}),
-            }
-            return _answer(bundle, pairs)
-
-    def _entries(
-        self, snapshot: Snapshot, visit: Visit, wanted: Asked, answer: Answer, base: str
-    ) -> list[dict[str, Any]]:
-        rendering = self._rendering(snapshot)
-        more = [*rendering.included(answer.found, wanted.include)]
-        room = self._settings.fhir_included_max + 1
-        more += islice(rendering.referring(answer.found, wanted.revinclude), room)
+    def _entries(self, snapshot: Snapshot, wanted: Sequence[Asked], answer: Answer) -> list[dict[str, Any]]:
+        rendering, room = self._rendering(snapshot), self._settings.fhir_included_max + 1
+        more: list[Found] = []
+        for one in wanted:
+            of_kind = [found for found in answer.found if found.kind == one.kind]
+            more += rendering.included(of_kind, one.include)
+            more += islice(rendering.referring(of_kind, one.revinclude), room)
         matches = set(answer.found)
         added = [one for one in dict.fromkeys(more) if one not in matches]
-        visit.sends([one.document for one in (*answer.found, *added) if one.departed is None])
+        self._sends([*answer.found, *added])
         entries = [
-            *_shown(rendering, answer.found, wanted, base, "match"),
-            *_shown(rendering, added[: room - 1], wanted, base, "include"),
+            *self._shown(rendering, answer.found, wanted[0], "match"),
+            *self._shown(rendering, added[: room - 1], wanted[0], "include"),
         ]
         if len(more) >= room:
             entries.append(_cut_short(room - 1))
         return entries
+
+    def _shown(self, rendering: Rendering, found: Iterable[Found], wanted: Asked, mode: str) -> Iterable[Resource]:
+        for one in found:
+            resource = subset(rendering.resource(one), wanted.elements)
+            url = f"{self.base}/{resource['resourceType']}/{resource['id']}"
+            yield {"fullUrl": url, "resource": resource, "search": {"mode": mode}}
+
+    def _links(self, snapshot: Snapshot, kind: str, pairs: Pairs, answer: Answer, token: str) -> list[dict[str, str]]:
+        asked_at = f"{self.base}/{kind}" if kind else self.base
+        own = f"{self.base}/_page?id={token}" if token else asked_at + query(pairs)
+        links = [{"relation": "self", "url": own}]
+        if answer.following is not None:
+            following = pages.write(snapshot.state, kind, pairs, answer.following)
+            links.append({"relation": "next", "url": f"{self.base}/_page?id={following}"})
+        return links
+
+    def _sends(self, found: Sequence[Found]) -> None:
+        self.sent += len(found)
+        self.visit.sends([one.document for one in found if one.departed is None])
 
     def _rendering(self, snapshot: Snapshot) -> Rendering:
         repeated = self._settings.fhir_repeat_mailboxes
@@ -186,36 +292,23 @@ def _entered(request: Request, path: str) -> Pairs:
     return pairs
 
 
-async def _body(request: Request, most: int) -> str:
+async def _body(request: Request, most: int) -> bytes:
     body = b""
     async for piece in request.stream():
         body += piece
         if len(body) > most:
             raise InvalidInput(f"the body is larger than {most} bytes", fr=f"le corps dépasse {most} octets")
-    return body.decode("ascii", "replace")
+    return body
+
+
+def _sent(request: Request) -> str:
+    """The format of a request's body."""
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
 def _answer(body: Resource, pairs: Pairs, headers: dict[str, str] | None = None) -> Response:
     option = orjson.OPT_INDENT_2 if only(pairs, "_pretty") == "true" else 0
     return Response(orjson.dumps(body, option=option), 200, headers, outcomes.JSON)
-
-
-def _links(snapshot: Snapshot, wanted: Asked, answer: Answer, base: str, token: str) -> list[dict[str, str]]:
-    own = f"{base}/_page?id={token}" if token else f"{base}/{wanted.kind}{query(wanted.pairs)}"
-    links = [{"relation": "self", "url": own}]
-    if answer.following is not None:
-        following = pages.write(snapshot.state, wanted.kind, wanted.pairs, answer.following)
-        links.append({"relation": "next", "url": f"{base}/_page?id={following}"})
-    return links
-
-
-def _shown(
-    rendering: Rendering, found: Iterable[Found], wanted: Asked, base: str, mode: str
-) -> Iterable[dict[str, Any]]:
-    for one in found:
-        resource = subset(rendering.resource(wanted.kind, one), wanted.elements)
-        url = f"{base}/{resource['resourceType']}/{resource['id']}"
-        yield {"fullUrl": url, "resource": resource, "search": {"mode": mode}}
 
 
 def _cut_short(most: int) -> dict[str, Any]:
@@ -224,10 +317,9 @@ def _cut_short(most: int) -> dict[str, Any]:
 
 
 def _by_id(snapshot: Snapshot, kind: str, id_: str) -> Found | None:
-    if kind == "PractitionerRole":
-        found = roles.place_of(snapshot, id_)
-        document = snapshot.get(KIND_OF[kind], found[0]) if found else None
-        return Found(document.number, found[1]) if document and found else None
-    key = key_of(id_)
-    document = snapshot.get(KIND_OF[kind], key) if key else None
-    return Found(document.number) if document else None
+    found = roles.place_of(snapshot, id_) if kind == "PractitionerRole" else (key_of(id_), None)
+    document = snapshot.get(KIND_OF[kind], found[0]) if found and found[0] else None
+    if document is not None and found is not None:
+        return Found(kind, document.number, found[1])
+    gone = departed.by_id(snapshot, kind, id_)
+    return Found(kind, -1, departed=gone) if gone is not None else None

@@ -22,12 +22,12 @@ PARAMETERS: Final[Mapping[str, Mapping[str, Parameter]]] = {
 }
 """The search parameters of each type of resource that is served."""
 
-INCLUDES: Final = {
+INCLUDES: Final[Mapping[str, tuple[str, ...]]] = {
     "Practitioner": (),
     "PractitionerRole": ("PractitionerRole:practitioner", "PractitionerRole:organization"),
     "Organization": ("Organization:partof",),
 }
-REVINCLUDES: Final = {
+REVINCLUDES: Final[Mapping[str, tuple[str, ...]]] = {
     "Practitioner": ("PractitionerRole:practitioner",),
     "PractitionerRole": (),
     "Organization": ("PractitionerRole:organization", "Organization:partof"),
@@ -52,17 +52,33 @@ class Asked:
     repeated: bool  # persons show the mailboxes of their activities, too
 
 
-def read(settings: Settings, kind: str, pairs: Pairs) -> Asked:
-    """A search, from its parameters.
+def read(settings: Settings, kind: str, pairs: Pairs) -> tuple[Asked, ...]:
+    """A search of one type of resource, from its parameters; with "" for the type, of all that `_type` names: a search
+    of each.
 
     Raises:
         NotFound: there is no such type of resource here.
-        InvalidInput: a parameter, a modifier or a value is not known.
+        InvalidInput: a parameter, a modifier or a value is not known, or not of all these types.
     """
-    known(kind)
+    if kind:
+        known(kind)
+        return (_read(settings, kind, (kind,), pairs, _CONTROLS),)
+    kinds = _types(pairs)
+    return tuple(_read(settings, one, kinds, pairs, _CONTROLS | {"_type"}) for one in kinds)
+
+
+def _types(pairs: Pairs) -> tuple[str, ...]:
+    named = [one.strip() for one in (only(pairs, "_type") or "").split(",") if one.strip()]
+    if unknown := next((one for one in named if one not in PARAMETERS), None):
+        raise _wrong("_type", unknown)
+    return tuple(dict.fromkeys(named)) or tuple(PARAMETERS)
+
+
+def _read(settings: Settings, kind: str, kinds: tuple[str, ...], pairs: Pairs, controls: frozenset[str]) -> Asked:
+    """The search of one of some types."""
     criteria = []
     for name, value in pairs:
-        if name not in _CONTROLS and (found := criterion(name, value)) is not None:
+        if name not in controls and (found := criterion(name, value)) is not None:
             criteria.append(_checked(kind, found, name))
     total = only(pairs, "_total") or "accurate"
     if total not in _TOTALS:
@@ -75,8 +91,8 @@ def read(settings: Settings, kind: str, pairs: Pairs) -> Asked:
         count=_count(settings, only(pairs, "_count")),
         total=total != "none",
         elements=frozenset(one.strip().rpartition(".")[2] for one in elements if one.strip()),
-        include=_included(pairs, "_include", INCLUDES[kind]),
-        revinclude=_included(pairs, "_revinclude", REVINCLUDES[kind]),
+        include=_included(pairs, "_include", INCLUDES, kinds).intersection(INCLUDES[kind]),
+        revinclude=_included(pairs, "_revinclude", REVINCLUDES, kinds).intersection(REVINCLUDES[kind]),
         repeated=settings.fhir_repeat_mailboxes and kind == "Practitioner",
     )
 
@@ -113,7 +129,10 @@ def _count(settings: Settings, value: str | None) -> int:
     return min(int(value), settings.fhir_count_max)
 
 
-def _included(pairs: Pairs, name: str, offered: tuple[str, ...]) -> frozenset[str]:
+def _included(
+    pairs: Pairs, name: str, of_kind: Mapping[str, tuple[str, ...]], kinds: tuple[str, ...]
+) -> frozenset[str]:
+    offered = tuple(one for kind in kinds for one in of_kind[kind])
     found: set[str] = set()
     for value in (one for key, one in pairs if key == name and one):
         wanted = offered if value == "*" else (value,)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import directory
 from api.fhir import asked, systems
+from api.fhir.meanings import Parameter
 from api.fhir.resources import instant_of
 from directory.model import RegisterState
 from directory.settings import Settings
+
+_TYPE: Final = {"name": "_type", "type": "token", "documentation": "Which types of resources; without it, all of them."}
 
 
 def statement(settings: Settings, base: str, state: RegisterState) -> dict[str, Any]:
@@ -26,6 +29,8 @@ def statement(settings: Settings, base: str, state: RegisterState) -> dict[str, 
                 "mode": "server",
                 "documentation": _documentation(settings),
                 "resource": [_resource(kind) for kind in asked.PARAMETERS],
+                "interaction": [{"code": "search-system"}, {"code": "batch"}],
+                "searchParam": [_TYPE, *map(_parameter, _common())],
             }
         ],
     }
@@ -47,13 +52,20 @@ def _resource(kind: str) -> dict[str, Any]:
         "supportedProfile": systems.PROFILES[kind],
         "interaction": [{"code": "read"}, {"code": "search-type"}],
         "versioning": "versioned",
-        "searchParam": [
-            {"name": one.name, "type": one.type, "documentation": one.documentation}
-            for one in asked.PARAMETERS[kind].values()
-        ],
+        "searchParam": [_parameter(one) for one in asked.PARAMETERS[kind].values()],
     }
     if asked.INCLUDES[kind]:
         found["searchInclude"] = ["*", *asked.INCLUDES[kind]]
     if asked.REVINCLUDES[kind]:
         found["searchRevInclude"] = list(asked.REVINCLUDES[kind])
     return found
+
+
+def _common() -> list[Parameter]:
+    """The parameters that all types have."""
+    first, *others = asked.PARAMETERS.values()
+    return [one for name, one in first.items() if all(name in parameters for parameters in others)]
+
+
+def _parameter(one: Parameter) -> dict[str, str]:
+    return {"name": one.name, "type": one.type, "documentation": one.documentation}

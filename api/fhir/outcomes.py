@@ -19,6 +19,11 @@ log = logging.getLogger("annuaire.http")
 
 JSON: Final = "application/fhir+json"
 
+
+class NotAcceptable(DirectoryError):
+    """None of the formats asked for is served: HTTP 406."""
+
+
 # Error kind → HTTP status, code of the issue (R4 value set issue-type).
 _KINDS: Final[dict[type[DirectoryError], tuple[int, str]]] = {
     errors.InvalidInput: (400, "invalid"),
@@ -31,6 +36,7 @@ _KINDS: Final[dict[type[DirectoryError], tuple[int, str]]] = {
     errors.TimeLimitExceeded: (503, "timeout"),
     errors.Unavailable: (503, "transient"),
     PageGone: (410, "expired"),
+    NotAcceptable: (406, "not-supported"),
 }
 _STATUSES: Final = {404: "not-found", 405: "not-supported", 406: "not-supported", 415: "not-supported"}
 
@@ -39,10 +45,6 @@ def language(request: Request) -> str:
     """`fr` or `en`: the first of the two that Accept-Language names; English when neither, as the national API."""
     tags = (part.strip().lower()[:2] for part in request.headers.get("accept-language", "").split(","))
     return next((tag for tag in tags if tag in ("fr", "en")), "en")
-
-
-class NotAcceptable(DirectoryError):
-    """None of the formats asked for is served: HTTP 406."""
 
 
 def outcome(severity: str, code: str, diagnostics: str) -> dict[str, Any]:
@@ -59,16 +61,18 @@ def answer(status: int, code: str, diagnostics: str, headers: dict[str, str] | N
 async def expected(request: Request, error: Exception) -> Response:
     """An error of the directory."""
     assert isinstance(error, DirectoryError)
-    if isinstance(error, NotAcceptable):
-        return answer(406, "not-supported", _told(request, error))
-    kind = next((found for found in type(error).__mro__ if found in _KINDS), errors.Unavailable)
-    status, code = _KINDS[kind]
+    status, code = status_of(error)
     headers = {"Retry-After": "5"} if status == 503 else {}
     if isinstance(error, BudgetExceeded):
         headers["Retry-After"] = str(error.retry_after_s)
     if status == 401:
         headers["WWW-Authenticate"] = "Bearer"
-    return answer(status, code, _told(request, error), headers)
+    return answer(status, code, wording(request, error), headers)
+
+
+def status_of(error: DirectoryError) -> tuple[int, str]:
+    """The HTTP status of an error, and the code of its issue."""
+    return _KINDS[next((found for found in type(error).__mro__ if found in _KINDS), errors.Unavailable)]
 
 
 async def http(request: Request, error: Exception) -> Response:
@@ -93,5 +97,5 @@ async def unexpected(request: Request, error: Exception) -> Response:
     return answer(500, "exception", shown)
 
 
-def _told(request: Request, error: DirectoryError) -> str:
+def wording(request: Request, error: DirectoryError) -> str:
     return error.fr if language(request) == "fr" else error.message

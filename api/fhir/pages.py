@@ -9,8 +9,8 @@ from __future__ import annotations
 import base64
 import binascii
 import zlib
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import astuple, dataclass
+from typing import Any, Final
 
 import orjson
 
@@ -18,7 +18,7 @@ from api.fhir.criteria import Pairs
 from directory.errors import DirectoryError, InvalidInput
 from directory.model import RegisterState
 
-_VERSION: Final = 1
+_VERSION: Final = 2
 _LARGEST: Final = 65_536  # bytes that a token may hold
 
 _OVER: Final = "this page belongs to an earlier revision of the register: start the search again"
@@ -33,15 +33,17 @@ class PageGone(DirectoryError):
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """How far a walk has come: in which section, behind which record, after how many resources."""
+    """How far a walk has come: in which section, behind which record, after how many resources; of which type, counted
+    among those that are searched for."""
 
     section: int = 0
     key: str | None = None
     seen: int = 0
+    kind: int = 0
 
 
 def write(state: RegisterState, kind: str, pairs: Pairs, position: Position) -> str:
-    held = [_VERSION, state.epoch, state.revision, kind, pairs, position.section, position.key, position.seen]
+    held = [_VERSION, state.epoch, state.revision, kind, pairs, *astuple(position)]
     return base64.urlsafe_b64encode(zlib.compress(orjson.dumps(held), 6)).decode().rstrip("=")
 
 
@@ -55,14 +57,20 @@ def read(state: RegisterState, token: str) -> tuple[str, Pairs, Position]:
     try:
         packed = base64.b64decode(token + "=" * (-len(token) % 4), b"-_", validate=True)
         unpacked = zlib.decompressobj()
-        version, epoch, revision, kind, pairs, section, key, seen = orjson.loads(unpacked.decompress(packed, _LARGEST))
-        position = Position(int(section), key if key is None else str(key), int(seen))
+        version, epoch, revision, kind, pairs, *stood = orjson.loads(unpacked.decompress(packed, _LARGEST))
+        position = _position(*stood)
         told = str(kind), tuple((str(name), str(value)) for name, value in pairs)
     except (ValueError, TypeError, zlib.error, binascii.Error) as error:
         raise InvalidInput(_NONE, fr=_NONE_FR) from error
     if (version, epoch, revision) != (_VERSION, state.epoch, state.revision):
         raise gone()
     return *told, position
+
+
+def _position(section: Any, key: Any, seen: Any, kind: Any) -> Position:
+    # Anybody can write a token: it is no use to who does, but must do no harm.
+    numbers = [max(0, int(one)) for one in (section, seen, kind)]
+    return Position(numbers[0], None if key is None else str(key), numbers[1], numbers[2])
 
 
 def gone() -> PageGone:

@@ -29,10 +29,10 @@ class Rendering:
         self._deadline_s = deadline_s
         self._unchanged = snapshot.state.known_since or snapshot.state.committed_at
 
-    def resource(self, kind: str, found: Found) -> Resource:
-        """One resource; `kind` is what was searched for."""
+    def resource(self, found: Found) -> Resource:
+        """One resource."""
         if found.departed is not None:
-            return departed.resource(self._snapshot, kind, found.departed)
+            return departed.resource(self._snapshot, found.kind, found.departed)
         document = self._snapshot.document(found.document)
         record, changed = resources.record_of(document), self._changed(document)
         if document.kind is Kind.ORGANIZATION:
@@ -48,11 +48,11 @@ class Rendering:
                 continue
             document = self._snapshot.document(one.document)
             if "PractitionerRole:practitioner" in wanted:
-                yield Found(one.document)
+                yield Found("Practitioner", one.document)
             if "PractitionerRole:organization" in wanted and one.place is not None:
                 yield from self._organization_of(document, one.place)
             if "Organization:partof" in wanted and (legal := self._legal_document(document)) is not None:
-                yield Found(legal.number)
+                yield Found("Organization", legal.number)
 
     def referring(self, found: Iterable[Found], wanted: frozenset[str]) -> Iterator[Found]:
         """What refers to some resources."""
@@ -61,7 +61,7 @@ class Rendering:
                 continue
             document = self._snapshot.document(one.document)
             if "PractitionerRole:practitioner" in wanted:
-                yield from (Found(one.document, place) for place in range(_count(document)))
+                yield from (Found("PractitionerRole", one.document, place) for place in range(_count(document)))
             if "PractitionerRole:organization" in wanted:
                 yield from self._activities_at(document.key)
             if "Organization:partof" in wanted:
@@ -77,7 +77,7 @@ class Rendering:
         key = activity["organization"] and activity["organization"]["key"]
         held = self._snapshot.get(Kind.ORGANIZATION, key) if key else None
         if held is not None:
-            yield Found(held.number)
+            yield Found("Organization", held.number)
 
     def _activities_at(self, key: str) -> Iterator[Found]:
         for place in places(self._snapshot, self._deadline_s):
@@ -85,7 +85,8 @@ class Rendering:
 
     def _all(self, predicate: Predicate, kind: Kind, place: int | None = None) -> Iterator[Found]:
         selection = select(self._snapshot, predicate, kind, self._deadline_s)
-        return (Found(number, place) for number in selection.after(self._snapshot, None, len(selection)))
+        named = "Organization" if place is None else "PractitionerRole"
+        return (Found(named, number, place) for number in selection.after(self._snapshot, None, len(selection)))
 
     def _legal_entity(self, document: StoredDocument) -> str | None:
         held = self._legal_document(document)

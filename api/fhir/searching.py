@@ -6,12 +6,13 @@ the second ones, and so on: each is a selection of persons (`directory.index.fac
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from api.fhir import departed
 from api.fhir.asked import PARAMETERS, Asked
+from api.fhir.ended import Departures
 from api.fhir.meanings import Meaning, any_of
 from api.fhir.pages import Position, gone
 from directory.index.facets import PERSON, STRUCTURE
@@ -31,8 +32,9 @@ _BEARER: Final = {"Practitioner": PERSON, "Organization": STRUCTURE}
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """One resource of an answer: its document, and which activity of it, if it is one."""
+    """One resource of an answer: its type, its document, and which activity of it, if it is one."""
 
+    kind: str
     document: int
     place: int | None = None
     departed: str | None = None  # the name of what has left (`departed`); it has no document
@@ -47,41 +49,67 @@ class Answer:
     following: Position | None
 
 
-def predicate(snapshot: Snapshot, asked: Asked) -> Predicate:
-    """What is asked of the first section: what a caller is known to look for."""
-    return _predicate(_meanings(snapshot, asked), _BEARER.get(asked.kind, "0"))
+def predicate(snapshot: Snapshot, asked: Sequence[Asked]) -> Predicate:
+    """What is asked of the first section of each type: what a caller is known to look for."""
+    return any_of(_predicate(_meanings(snapshot, one), _BEARER.get(one.kind, "0")) for one in asked)
 
 
-def search(snapshot: Snapshot, asked: Asked, position: Position, deadline_s: float) -> Answer:
-    """The resources that follow a position.
+def search(snapshot: Snapshot, asked: Sequence[Asked], position: Position, deadline_s: float) -> Answer:
+    """The resources that follow a position, those of one type behind those of the other.
 
     Raises:
         PageGone: the record that the position stands behind is hidden by now.
         QueryTooComplex, TimeLimitExceeded: as `select`.
     """
-    sections = list(_sections(snapshot, asked, deadline_s))
-    left = departed.found(snapshot, asked)
-    total = sum(len(section) for section in sections) + len(left)
+    sought = [_Sought(one, list(_sections(snapshot, one, deadline_s)), departed.found(snapshot, one)) for one in asked]
+    total, count = sum(map(len, sought)), asked[0].count
     found: list[Found] = []
-    last = _last(snapshot, asked, position) if position.section < len(sections) else None
-    for at in range(position.section, len(sections)):
-        wanted = asked.count + 1 - len(found)
-        place = at if asked.kind == "PractitionerRole" else None
-        found += [Found(number, place) for number in sections[at].after(snapshot, last, wanted)]
-        if len(found) > asked.count:
+    begun = position
+    for at in range(position.kind, len(sought)):
+        found += sought[at].after(snapshot, begun, count + 1 - len(found))
+        if len(found) > count:
             break
-        last = None
-    if len(found) <= asked.count:
-        behind = position.key if position.section >= len(sections) else None
-        found += (Found(-1, departed=name) for name in left.after(behind, asked.count + 1 - len(found)))
-    shown = tuple(found[: asked.count])
+        begun = Position()
+    shown = tuple(found[:count])
     if not len(found) > len(shown) > 0:
         return Answer(shown, total, None)
-    # Behind all sections of documents is that of what has left.
-    end, seen = shown[-1], position.seen + len(shown)
-    if end.departed is not None:
-        return Answer(shown, total, Position(len(sections), end.departed, seen))
-    return Answer(shown, total, Position(end.place or 0, snapshot.document(end.document).key, seen))
+    kind = next(at for at, one in enumerate(asked) if one.kind == shown[-1].kind)
+    section, key = sought[kind].place_of(snapshot, shown[-1])
+    return Answer(shown, total, Position(section, key, position.seen + len(shown), kind))
+
+
+@dataclass(frozen=True, slots=True)
+class _Sought:
+    """All resources of one type that a search finds: sections of documents, and behind them what has left."""
+
+    asked: Asked
+    sections: Sequence[Selection]
+    left: Departures
+
+    def __len__(self) -> int:
+        return sum(map(len, self.sections)) + len(self.left)
+
+    def after(self, snapshot: Snapshot, position: Position, limit: int) -> list[Found]:
+        """The first ones, or those that follow a position."""
+        kind, found = self.asked.kind, list[Found]()
+        behind = position.key
+        if position.section < len(self.sections):
+            last, behind = _last(snapshot, self.asked, position), None
+            for at in range(position.section, len(self.sections)):
+                place = at if kind == "PractitionerRole" else None
+                numbers = self.sections[at].after(snapshot, last, limit - len(found))
+                found += (Found(kind, number, place) for number in numbers)
+                if len(found) == limit:
+                    return found
+                last = None
+        names = self.left.after(behind, limit - len(found))
+        return [*found, *(Found(kind, -1, departed=name) for name in names)]
+
+    def place_of(self, snapshot: Snapshot, found: Found) -> tuple[int, str]:
+        """Section and key of one of them."""
+        if found.departed is not None:
+            return len(self.sections), found.departed
+        return found.place or 0, snapshot.document(found.document).key
 
 
 def _last(snapshot: Snapshot, asked: Asked, position: Position) -> int | None:
