@@ -16,7 +16,7 @@ from directory.errors import InvalidInput, NotSupported, QueryTooComplex
 
 Json = dict[str, Any]
 
-_MOST: Final = 50  # entries
+MOST: Final = 50  # entries
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +43,8 @@ def read(body: bytes) -> list[Any]:
     entries = told.get("entry", [])
     if (told.get("resourceType"), told.get("type")) != ("Bundle", "batch") or not isinstance(entries, list):
         raise InvalidInput("the body must be a Bundle of type batch", fr="le corps doit être un Bundle de type batch")
-    if len(entries) > _MOST:
-        raise QueryTooComplex(f"more than {_MOST} entries in a batch", fr=f"plus de {_MOST} entrées dans un lot")
+    if len(entries) > MOST:
+        raise QueryTooComplex(f"more than {MOST} entries in a batch", fr=f"plus de {MOST} entrées dans un lot")
     return entries
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 import directory
-from api.fhir import asked, systems
+from api.fhir import asked, batches, systems
 from api.fhir.meanings import Parameter
 from api.fhir.resources import instant_of
 from directory.model import RegisterState
@@ -41,7 +41,7 @@ def _documentation(settings: Settings) -> str:
         f"Reading only. _count: {settings.fhir_count} unless asked otherwise, at most {settings.fhir_count_max}. "
         f"At most {settings.fhir_included_max} resources are included in a page. Strings match without case and "
         "accents, from the beginning of any word; :exact with both. Totals are accurate. A next link is good for as "
-        "long as the register is not changed."
+        f"long as the register is not changed. A batch has at most {batches.MOST} entries, all of them GET."
     )
 
 
