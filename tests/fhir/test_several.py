@@ -13,7 +13,11 @@ from typing import Any
 import pytest
 from fhir.resources.R4B.bundle import Bundle
 from fhir.resources.R4B.capabilitystatement import CapabilityStatement
+from hypothesis import given
+from hypothesis import strategies as st
 
+from api.fhir import pages
+from api.fhir.pages import Position
 from directory.index.build import build_index
 from directory.index.reader import Index
 from directory.model import EndedActivity, Kind
@@ -283,6 +287,33 @@ def test_what_the_client_knows_already_is_not_sent_again(fhir: Fhir) -> None:
 def test_what_is_no_batch_is_refused_as_a_whole(fhir: Fhir, body: str, status: int) -> None:
     answer = fhir.http.post(BASE, content=body, headers={"content-type": "application/fhir+json"})
     assert (answer.status_code, answer.json()["resourceType"]) == (status, "OperationOutcome")
+
+
+_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["request", "method", "url"]), inner),
+)
+_REQUESTS = st.fixed_dictionaries({"request": st.fixed_dictionaries({"method": st.just("GET"), "url": st.text()})})
+
+
+@given(st.lists(_VALUES | _REQUESTS, max_size=5))
+def test_whatever_entries_are_each_is_answered(fhir: Fhir, entries: list[Any]) -> None:
+    answer = fhir.http.post(BASE, json={**batch(), "entry": entries}, headers={"content-type": "application/json"})
+    assert answer.status_code == 200
+    assert len(answer.json().get("entry", [])) == len(entries)
+
+
+_NUMBERS = st.integers(-3, 60) | st.sampled_from([-(10**12), 10**12])
+
+
+@given(
+    st.sampled_from(["", "Practitioner", "PractitionerRole", "Organization"]),
+    st.tuples(_NUMBERS, st.none() | st.text(max_size=40) | st.just(LE_GALL.national_id), st.just(0), _NUMBERS),
+)
+def test_a_forged_page_does_no_harm(fhir: Fhir, kind: str, stood: tuple[int, str | None, int, int]) -> None:
+    state = RegisterOfRecords.of(list(WORLD)).state
+    token = pages.write(state, kind, [("_count", "2")], Position(*stood))
+    assert fhir.http.get(f"{BASE}/_page?id={token}").status_code in (200, 410)
 
 
 def test_a_batch_wants_json(fhir: Fhir) -> None:
