@@ -17,8 +17,8 @@ _COMPILED = {
     " matching meaning misspelling nearness passages ranking reader representations resolve scoring search"
     " selection sets slips spool synonyms typed values vocabulary",
     "directory/registry": "copying records",
-    "ldap_server": "access answers assertions ber budgeted dit entries filters messages metrics operations outlet protocol"
-    " searching shapes turns",
+    "ldap_server": "access answers assertions ber budgeted dit entries filters messages metrics operations outlet"
+    " protocol searching shapes turns",
 }
 """What a lookup over LDAP, a search, or a record on its way to the index, runs through."""
 

@@ -20,7 +20,7 @@ from directory.index.build import build_locked
 from directory.index.documents import Prepared, key_of, prepare, record_kind
 from directory.index.layout import WORD_CLASSES
 from directory.index.lexicon import lexicon_keys
-from directory.index.postings import PostingKey, all_keys
+from directory.index.postings import PostingKey, all_keys, changed_keys
 from directory.index.preparing import BuildProgress
 from directory.index.reader import Snapshot
 from directory.index.spool import BODIES
@@ -253,10 +253,9 @@ class _Update:
     def _renew(self, id_key: bytes, record: bytes, prepared: Prepared) -> None:
         """A document that stands where it stood keeps its id: only the sets that it enters or leaves are written."""
         if record != prepared.record:
-            before = all_keys(prepared.kind, layout.decode_values(record))
-            after = all_keys(prepared.kind, prepared.values)
-            self._note(self._remove, before - after, layout.id_of(id_key))
-            self._note(self._add, after - before, layout.id_of(id_key))
+            left, entered = changed_keys(prepared.kind, layout.decode_values(record), prepared.values)
+            self._note(self._remove, left, layout.id_of(id_key))
+            self._note(self._add, entered, layout.id_of(id_key))
         self._store(id_key, prepared)
 
     def _enlist(self, record_key: bytes, prepared: Prepared) -> None:

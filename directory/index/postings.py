@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from directory.index import layout
 from directory.index.layout import FIELD_NUMBER, GRAM_FIELDS, KIND_NUMBER
-from directory.index.values import split, words_of
+from directory.index.values import WORD_CLASS, split, words_of
 from directory.model import Kind
 from directory.query import Field
 
@@ -34,6 +34,31 @@ def all_keys(kind: Kind, values: Mapping[Field, Sequence[str]]) -> set[PostingKe
             keys.add(("words", layout.word_key(word_class, word)))
             keys.update(("beginnings", key) for key in beginning_keys(word_class, word))
     return keys
+
+
+def changed_keys(
+    kind: Kind, before: Mapping[Field, Sequence[str]], after: Mapping[Field, Sequence[str]]
+) -> tuple[set[PostingKey], set[PostingKey]]:
+    """The postings that a document leaves, and those that it enters, when these become its folded values.
+
+    Only the fields that change are looked at, and those whose words go into the same sets: a structure with thousands
+    of addresses has ten thousand keys, of which one service more changes a few.
+    """
+    changed = {field for field in {*before, *after} if [*before.get(field, ())] != [*after.get(field, ())]}
+    if Field.MAILBOX_TYPE not in changed:  # by that it is told what a mailbox's words are
+        classes = frozenset[str]().union(*map(_classes, changed))
+        looked_at = {Field.MAILBOX_TYPE, *changed, *(field for field in WORD_CLASS if classes & _classes(field))}
+        before = {field: texts for field, texts in before.items() if field in looked_at}
+        after = {field: texts for field, texts in after.items() if field in looked_at}
+    held, wanted = all_keys(kind, before), all_keys(kind, after)
+    return held - wanted, wanted - held
+
+
+def _classes(field: Field) -> frozenset[str]:
+    """The word classes that a field's words may go into: those of a structure's label are names as well."""
+    if field is Field.ORGANIZATION:
+        return frozenset(("name", WORD_CLASS[field]))
+    return frozenset((WORD_CLASS[field],) if field in WORD_CLASS else ())
 
 
 def gram_keys(field: Field, value: str) -> Iterator[bytes]:

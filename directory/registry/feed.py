@@ -69,20 +69,20 @@ _BEARERS: Final = (
     SELECT 'practitioner', h.national_id FROM touched t JOIN mailbox_holder h ON h.address_key = t.key
     WHERE t.kind = 'mailbox' AND t.direct AND h.national_id <> ''
     """,
-    # mailboxes → the structures they name
+    # mailboxes → the structures they name, which show them unless they are a person's own
     *(
         f"""
-        SELECT 'organization', o.key FROM touched t JOIN mailbox_holder h ON h.address_key = t.key
-        JOIN organization o ON o.{name} = h.organization_identifier
+        SELECT 'organization', o.key FROM touched t JOIN mailbox m ON m.address_key = t.key AND m.kind <> 'PER'
+        JOIN mailbox_holder h USING (address_key) JOIN organization o ON {named}
         WHERE t.kind = 'mailbox' AND t.direct AND h.organization_identifier <> ''
         """
-        for name in ("finess", "legal_entity_finess", "siret")
+        for named in (
+            "o.finess = h.organization_identifier",
+            "o.legal_entity_finess = h.organization_identifier",
+            "o.siret = h.organization_identifier",
+            "o.key IN ('R' || h.organization_identifier, 'C' || h.organization_identifier)",
+        )
     ),
-    """
-    SELECT 'organization', o.key FROM touched t JOIN mailbox_holder h ON h.address_key = t.key
-    JOIN organization o ON o.key IN ('R' || h.organization_identifier, 'C' || h.organization_identifier)
-    WHERE t.kind = 'mailbox' AND t.direct AND h.organization_identifier <> ''
-    """,
 )
 
 

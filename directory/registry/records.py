@@ -67,10 +67,13 @@ ORGANIZATION_KEY: Final = """
     WHEN 'ADELI_RANG' THEN (SELECT key FROM organization WHERE key = 'C' || organization_identifier)
     END AS organization_key
 """
-# What a structure is named by in mailbox rows; joined by equality, which an index or a hash can serve.
+# What a structure is named by in mailbox rows, each name once; joined by equality, which an index or a hash can serve.
 _ORGANIZATION_IDENTIFIERS: Final = """
     SELECT o.key, v.identifier FROM organization o
-    CROSS JOIN LATERAL (VALUES (o.finess), (o.legal_entity_finess), (o.siret), (substr(o.key, 2))) AS v (identifier)
+    CROSS JOIN LATERAL (VALUES
+        (o.finess), (nullif(o.legal_entity_finess, o.finess)), (o.siret),
+        (nullif(nullif(substr(o.key, 2), o.finess), o.siret))
+    ) AS v (identifier)
     WHERE {where}
 """
 _TRUTH: Final = {"t": True, "f": False, "": None}  # a boolean as PostgreSQL writes it

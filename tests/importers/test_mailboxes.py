@@ -144,10 +144,23 @@ def test_another_type_is_another_mailbox(database: Database, tmp_path: Path) -> 
     assert after["b@x.mssante.fr"].modified_at > before["b@x.mssante.fr"].modified_at
 
 
-def test_a_change_touches_the_records_that_show_the_mailbox(filled: Database, invented: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("address", "shown_by"),
+    [
+        ("y.legouvellec@ch-valmorin.mssante.fr", {(Kind.PRACTITIONER, "810990001025")}),
+        (
+            "secretariat.cardiologie@ch-valmorin.mssante.fr",
+            {(Kind.ORGANIZATION, "F699900015"), (Kind.ORGANIZATION, "F699900023")},
+        ),
+    ],
+    ids=["a person's", "a structure's"],
+)
+def test_a_change_touches_the_records_that_show_the_mailbox(
+    filled: Database, invented: Path, tmp_path: Path, address: str, shown_by: set[tuple[Kind, str]]
+) -> None:
     source = next(invented.glob("Extraction_*"))
     lines = source.read_text("utf-8").splitlines()
-    kept = [line for line in lines if "y.legouvellec@ch-valmorin" not in line]
+    kept = [line for line in lines if address not in line]
     path = tmp_path / source.name
     path.write_text("\n".join(kept) + "\n", "utf-8")
     with RegistryRegister(filled.url).open() as register:
@@ -155,9 +168,4 @@ def test_a_change_touches_the_records_that_show_the_mailbox(filled: Database, in
     bring(filled, path)
     with RegistryRegister(filled.url).open() as register:
         changes = register.changes(before.epoch, before.revision)
-    assert changes.keys == {
-        (Kind.MAILBOX, "y.legouvellec@ch-valmorin.mssante.fr"),
-        (Kind.PRACTITIONER, "810990001025"),
-        (Kind.ORGANIZATION, "F699900015"),
-        (Kind.ORGANIZATION, "F699900023"),
-    }
+    assert changes.keys == {(Kind.MAILBOX, address), *shown_by}

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from directory.errors import QueryTooComplex, TimeLimitExceeded, Unavailable
@@ -19,7 +19,7 @@ from directory.index import layout
 from directory.index.build import build_index
 from directory.index.documents import prepare
 from directory.index.follow import Follower
-from directory.index.postings import POSTINGS, all_keys
+from directory.index.postings import POSTINGS, all_keys, changed_keys
 from directory.index.reader import Index, Snapshot
 from directory.index.verify import verify
 from directory.model import Kind, Organization, Record
@@ -119,6 +119,17 @@ def test_a_build_enters_each_document_in_exactly_its_postings(people: list[Recor
             for key, value in snapshot.scan(database, b"")
         }
         assert actual == expected
+
+
+@settings(max_examples=200, deadline=None)
+@given(first=records(), second=records())
+def test_a_document_that_changes_leaves_and_enters_exactly_the_postings_that_differ(
+    first: Record, second: Record
+) -> None:
+    one, other = prepare(first), prepare(second)
+    assume(one.kind is other.kind)
+    before, after = all_keys(one.kind, one.values), all_keys(one.kind, other.values)
+    assert changed_keys(one.kind, one.values, other.values) == (before - after, after - before)
 
 
 @settings(max_examples=10, deadline=None)
