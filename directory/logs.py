@@ -17,6 +17,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final, TextIO, cast
 
+from directory.errors import InvalidInput
+
 _FORMAT: Final = "%(asctime)s.%(msecs)03dZ %(levelname)s %(name)s[%(process)d] %(message)s"
 
 
@@ -110,7 +112,11 @@ def setup(level: str, *, file: Path | None = None, form: str = "text", name: str
     program's own logger."""
     global _file, _json
     _json = form == "json"
-    _file = LogFile(file) if file is not None else None
+    try:
+        _file = LogFile(file) if file is not None else None
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise InvalidInput(f"ANNUAIRE_LOG_FILE: {file} cannot be written: {reason}") from error
     handler = logging.StreamHandler(output())
     handler.setFormatter(JsonLine() if _json else OneLine())
     root = logging.getLogger()

@@ -18,6 +18,7 @@ from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from directory import logs, metrics
+from directory.errors import InvalidInput
 from directory.registry import gauges
 from directory.registry.database import Database
 from importers import columns
@@ -132,6 +133,11 @@ def test_every_alert_is_whole() -> None:
         assert rule["labels"]["severity"] in ("warning", "critical")
         assert rule["annotations"].keys() == {"summary", "description"}
         assert re.fullmatch(r"\d+[smh]", rule["for"])
+
+
+def test_a_log_file_that_cannot_be_written_is_said(tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput, match=r"ANNUAIRE_LOG_FILE: .* cannot be written: Is a directory"):
+        logs.setup("INFO", file=tmp_path)
 
 
 @pytest.fixture

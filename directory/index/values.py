@@ -101,10 +101,14 @@ def organization_values(record: Organization) -> Values:
         _add(values, Field.ORGANIZATION_IDENTIFIER, identifier)
     if record.sector:
         _add(values, Field.TITLE, record.sector.label)
-    for mailbox in record.mailboxes:
-        _add(values, Field.MAIL, mailbox.address)
-        _add(values, Field.MAILBOX_TYPE, mailbox.kind)
-        _add(values, Field.SERVICE, mailbox.service)
+    # Thousands in some: no value is looked for among all before it.
+    for field, texts in (
+        (Field.MAIL, [mailbox.address for mailbox in record.mailboxes]),
+        (Field.MAILBOX_TYPE, [mailbox.kind for mailbox in record.mailboxes]),
+        (Field.SERVICE, [mailbox.service for mailbox in record.mailboxes if mailbox.service]),
+    ):
+        if texts:
+            values[field] = list(dict.fromkeys(texts))
     values[Field.FACET] = facets.of_organization(record)
     values[Field.BORNE] = facets.borne_by_organization(record)
     if record.modified_at:
