@@ -48,8 +48,10 @@ class Vocabulary:
             return self.beginning(initial)
         pieces = [*middle, final + _END] if final else list(middle)
         rarest = max(range(len(pieces)), key=lambda at: len(pieces[at]))
-        following = re.compile(b"[^\n]*?".join(map(re.escape, pieces[rarest:])))
-        found = set(self._matching(following))
+        wanted = pieces[rarest:]
+        # One piece alone is found a third sooner without a pattern.
+        lines = self._lines(wanted[0]) if len(wanted) == 1 else self._matching(wanted)
+        found = set(lines)
         if not initial and rarest == 0:
             return found
         return {value for value in found if matches_parts(value, initial, middle, final)}
@@ -80,9 +82,9 @@ class Vocabulary:
         found = BitMap(lone)
         return BitMap.union(found, *several) if several else found or NOBODY
 
-    def _matching(self, pattern: re.Pattern[bytes]) -> Iterator[bytes]:
-        """The lines in which a pattern, which does not span lines but for the last one's end, is found."""
-        text, search = self.text, pattern.search
+    def _matching(self, pieces: Sequence[bytes]) -> Iterator[bytes]:
+        """The lines in which some pieces are found one behind the other; the last one may hold the line's end."""
+        text, search = self.text, re.compile(b"[^\n]*?".join(map(re.escape, pieces))).search
         found = search(text)
         while found:
             begin = text.rfind(_END, 0, found.start() + 1) + 1
