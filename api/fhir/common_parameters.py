@@ -26,6 +26,7 @@ from api.fhir.resources import PARIS, instant_of
 from directory.errors import InvalidInput
 from directory.index.facets import AUTHORITY, MAIL, tag
 from directory.index.reader import Snapshot
+from directory.index.values import generalized_time
 from directory.model import LEFT_DAYS, RegisterState
 from directory.query import And, AtLeast, AtMost, Field, Has, Is, Like, Not, Or, Predicate
 from directory.text import fold
@@ -109,14 +110,14 @@ def _dated(comparison: str, begin: dt.datetime, end: dt.datetime) -> Predicate:
     field, second = Field.MODIFIED, dt.timedelta(seconds=1)
     match comparison:
         case "ge":
-            return AtLeast(field, _generalized(begin))
+            return AtLeast(field, generalized_time(begin))
         case "gt" | "sa":
-            return AtLeast(field, _generalized(end))
+            return AtLeast(field, generalized_time(end))
         case "le":
-            return AtMost(field, _generalized(end - second))
+            return AtMost(field, generalized_time(end - second))
         case "lt" | "eb":
-            return AtMost(field, _generalized(begin - second))
-    within = And((AtLeast(field, _generalized(begin)), AtMost(field, _generalized(end - second))))
+            return AtMost(field, generalized_time(begin - second))
+    within = And((AtLeast(field, generalized_time(begin)), AtMost(field, generalized_time(end - second))))
     return And((Has(field), Not(within))) if comparison == "ne" else within
 
 
@@ -189,10 +190,6 @@ def _following(begin: dt.datetime, precision: int) -> dt.datetime:
 
 def _zone(written: str | None) -> dt.tzinfo:
     return PARIS if written is None else dt.datetime.fromisoformat(f"2000-01-01T00:00:00{written}").tzinfo or dt.UTC
-
-
-def _generalized(instant: dt.datetime) -> str:
-    return instant.astimezone(dt.UTC).strftime("%Y%m%d%H%M%SZ")
 
 
 def _no_date(value: str) -> InvalidInput:

@@ -115,15 +115,19 @@ def _by_id(held: EndedCopy, id_: str) -> str | None:
     return name(person, mark, moment) if person and moment and role_id(person, mark) == id_ else None
 
 
+def _by_ids(held: EndedCopy, ids: Iterable[str]) -> set[str]:
+    return {found for id_ in ids if (found := _by_id(held, id_)) is not None}
+
+
 def _ids(held: EndedCopy, criterion: Criterion) -> set[str]:
-    return {found for id_ in criterion.texts if (found := _by_id(held, id_)) is not None}
+    return _by_ids(held, criterion.texts)
 
 
 def _identifiers(held: EndedCopy, criterion: Criterion) -> set[str] | None:
     """None: every one of them."""
     tokens = [token(value) for value in criterion.values]
     ours = [one.code for one in tokens if one.system in (None, systems.ACTIVITY)]
-    return None if "" in ours else {found for id_ in ours if (found := _by_id(held, id_)) is not None}
+    return None if "" in ours else _by_ids(held, ours)
 
 
 def _of_people(held: EndedCopy, criterion: Criterion) -> set[str]:

@@ -23,6 +23,7 @@ import orjson
 
 from directory.index import facets
 from directory.index.layout import VALUE, bounded
+from directory.index.values import generalized_time
 from directory.model import LEFT_DAYS, EndedActivity, Kind, RegisterState
 
 if TYPE_CHECKING:
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
 DATABASE: Final = "ended"
 
 _ONE, _NUMBER, _PERSON = b"a", b"n", b"p"
-_MOMENT: Final = "%Y%m%d%H%M%SZ"
 _MOMENT_BYTES: Final = 15
 _COUNT: Final = struct.Struct(">I")
 
@@ -161,7 +161,7 @@ def _by_person(held: Iterable[EndedActivity], state: RegisterState) -> dict[str,
     oldest = _oldest(state)
     found: dict[str, dict[str, str]] = {}
     for one in held:
-        if (moment := one.at.strftime(_MOMENT)) >= oldest:
+        if (moment := generalized_time(one.at)) >= oldest:
             marked = facets.mark(one.profession, one.category, one.organization_key, one.number)
             found.setdefault(one.national_id, {})[marked] = moment
     return {person: dict(sorted(marks.items())) for person, marks in found.items()}
@@ -170,7 +170,7 @@ def _by_person(held: Iterable[EndedActivity], state: RegisterState) -> dict[str,
 def _oldest(state: RegisterState) -> str:
     """The oldest moment that is told of at a state: the register forgets by the same clock."""
     now = state.committed_at
-    return (now - dt.timedelta(days=LEFT_DAYS)).strftime(_MOMENT) if now is not None else ""
+    return generalized_time(now - dt.timedelta(days=LEFT_DAYS)) if now is not None else ""
 
 
 def _one(person: str, mark: str, moment: str) -> tuple[bytes, bytes]:

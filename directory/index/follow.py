@@ -6,7 +6,7 @@ import dataclasses
 import logging
 import threading
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -29,7 +29,7 @@ from directory.index.veil import Veil
 from directory.index.wear import worn
 from directory.logs import pairs
 from directory.model import Changes, Kind, RegisterState
-from directory.source import Listener, RecordSource, Register
+from directory.source import RecordSource, Register
 
 log = logging.getLogger("annuaire.follower")
 
@@ -110,7 +110,7 @@ class Follower:
             while not stop.is_set():
                 listener.wait(_LISTEN_S)
                 if not self._step():  # what comes one after the other is followed first
-                    self._measure(listener)
+                    self._measure(listener.heard)
 
     def _step(self) -> bool:
         environment = self._open()
@@ -135,13 +135,12 @@ class Follower:
             store.write_seen(self.path, changes.state.revision)
         return changed
 
-    def _measure(self, listener: Listener | None = None) -> None:
-        """Note what is covered, unless that is known of this revision. It gives way to what a listener hears of: at
-        national scale counting takes some tenths of a second."""
+    def _measure(self, disturbed: Callable[[], bool] = measured.undisturbed) -> None:
+        """Note what is covered, unless that is known of this revision. It gives way to what disturbs it: at national
+        scale counting takes some tenths of a second."""
         environment = self._open()
         assert environment is not None
         with Snapshot(environment, environment.lmdb.begin(buffers=True), "", {}) as snapshot:
-            disturbed = listener.heard if listener is not None else bool
             if snapshot.state != self._measured and measured.note(self.path, snapshot, disturbed):
                 self._measured = snapshot.state
 

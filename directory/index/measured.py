@@ -36,7 +36,11 @@ class Measure(NamedTuple):
     reachable: int
 
 
-def note(path: Path, snapshot: Snapshot, disturbed: Callable[[], bool] = lambda: False) -> bool:
+def undisturbed() -> bool:
+    return False
+
+
+def note(path: Path, snapshot: Snapshot, disturbed: Callable[[], bool] = undisturbed) -> bool:
     """Note what is covered now, for the index in a folder; False when it broke off because it was disturbed."""
     counts: defaultdict[str, dict[str, tuple[int, int]]] = defaultdict(dict)
     for cell in cells(snapshot):

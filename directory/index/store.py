@@ -19,6 +19,7 @@ from directory.errors import Unavailable
 from directory.files import put_in_place
 from directory.index import accounts, trust
 from directory.index.layout import DATABASES, LAYOUT_VERSION, META_LEFT, META_STATE, META_VERSIONS
+from directory.index.values import generalized_time
 from directory.model import Kind, RegisterState
 from directory.text import FOLD_VERSION
 
@@ -189,7 +190,7 @@ def write_state(txn: Any, environment: Environment, state: RegisterState) -> Non
 
 def write_left(txn: Any, environment: Environment, left: Sequence[tuple[Kind, str, datetime]]) -> None:
     """The records that have left the register lately, and when."""
-    encoded = orjson.dumps([(str(kind), key, at.strftime("%Y%m%d%H%M%SZ")) for kind, key, at in left])
+    encoded = orjson.dumps([(str(kind), key, generalized_time(at)) for kind, key, at in left])
     txn.put(META_LEFT, encoded, db=environment.databases["meta"])
 
 

@@ -90,7 +90,7 @@ def practitioner_values(record: Practitioner) -> Values:
     values[Field.FACET] = facets.of_practitioner(record)
     values[Field.BORNE] = facets.borne_by_practitioner(record)
     if record.modified_at:
-        values[Field.MODIFIED] = [_generalized_time(record.modified_at)]
+        values[Field.MODIFIED] = [generalized_time(record.modified_at)]
     return values
 
 
@@ -112,7 +112,7 @@ def organization_values(record: Organization) -> Values:
     values[Field.FACET] = facets.of_organization(record)
     values[Field.BORNE] = facets.borne_by_organization(record)
     if record.modified_at:
-        values[Field.MODIFIED] = [_generalized_time(record.modified_at)]
+        values[Field.MODIFIED] = [generalized_time(record.modified_at)]
     return values
 
 
@@ -141,8 +141,8 @@ def mailbox_values(record: Mailbox) -> Values:
         values[Field.PAPERLESS] = ["TRUE" if record.paperless else "FALSE"]
     values[Field.OBJECT_CLASS] = list(OBJECT_CLASSES)
     values[Field.ENTRY_UUID] = [entry_uuid(record.address)]
-    values[Field.CREATED] = [_generalized_time(record.created_at)]
-    values[Field.MODIFIED] = [_generalized_time(record.modified_at)]
+    values[Field.CREATED] = [generalized_time(record.created_at)]
+    values[Field.MODIFIED] = [generalized_time(record.modified_at)]
     return values
 
 
@@ -240,7 +240,8 @@ def _add_expertise(values: Values, expertise: Expertise) -> None:
 
 
 @functools.lru_cache(maxsize=10_000)
-def _generalized_time(moment: dt.datetime) -> str:
+def generalized_time(moment: dt.datetime) -> str:
+    """A moment as LDAP writes it (RFC 4517 section 3.3.13), in whole seconds of UTC."""
     return moment.astimezone(dt.UTC).strftime("%Y%m%d%H%M%SZ")
 
 

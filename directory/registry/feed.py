@@ -14,6 +14,7 @@ from sqlalchemy import Connection, text
 
 from directory.model import RESET, Kind
 from directory.registry import changes
+from directory.registry.records import SHOWN_WITH_STRUCTURES
 from directory.registry.tables import FEED_CHANNEL
 
 KEEP_DAYS: Final = 30
@@ -72,7 +73,7 @@ _BEARERS: Final = (
     # mailboxes → the structures they name, which show them unless they are a person's own
     *(
         f"""
-        SELECT 'organization', o.key FROM touched t JOIN mailbox m ON m.address_key = t.key AND m.kind <> 'PER'
+        SELECT 'organization', o.key FROM touched t JOIN mailbox m ON m.address_key = t.key AND {SHOWN_WITH_STRUCTURES}
         JOIN mailbox_holder h USING (address_key) JOIN organization o ON {named}
         WHERE t.kind = 'mailbox' AND t.direct AND h.organization_identifier <> ''
         """

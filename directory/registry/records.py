@@ -76,6 +76,7 @@ _ORGANIZATION_IDENTIFIERS: Final = """
     ) AS v (identifier)
     WHERE {where}
 """
+SHOWN_WITH_STRUCTURES: Final = "m.kind <> 'PER'"  # of the mailboxes `m` that name them
 _TRUTH: Final = {"t": True, "f": False, "": None}  # a boolean as PostgreSQL writes it
 _TRUSTED: Final = "EXISTS (SELECT FROM trusted_domain d WHERE d.domain = m.domain)"
 
@@ -205,7 +206,7 @@ class Assembler:
             FROM ({_ORGANIZATION_IDENTIFIERS.format(where=where("o.key"))}) AS named (key, identifier)
             JOIN mailbox_holder h ON h.organization_identifier = named.identifier
             JOIN mailbox m USING (address_key)
-            WHERE named.identifier <> '' AND m.kind <> 'PER'
+            WHERE named.identifier <> '' AND {SHOWN_WITH_STRUCTURES}
             ORDER BY key, m.kind DESC, m.address_key, h.digest
             """,
             selection,

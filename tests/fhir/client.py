@@ -58,6 +58,15 @@ def served(settings: Settings, index: Index, **more: Any) -> Iterator[Fhir]:
         yield Fhir(http)
 
 
+@contextlib.contextmanager
+def process(settings: Settings) -> Iterator[Fhir]:
+    """A process of its own, as far as the index goes."""
+    index = Index.open(settings.index_path, map_bytes=2**28)
+    with served(settings, index) as fhir:
+        yield fhir
+    index.close()
+
+
 def matches(bundle: Json) -> list[str]:
     return [one["resource"]["id"] for one in bundle.get("entry", []) if one["search"]["mode"] == "match"]
 

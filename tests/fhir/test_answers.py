@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,20 +11,11 @@ from directory.index.follow import Follower
 from directory.index.reader import Index
 from directory.model import Kind
 from directory.settings import Settings
-from tests.fhir.client import Fhir, included, link, matches, served
+from tests.fhir.client import Fhir, included, link, matches, process, served
 from tests.fhir.world import FRASLIN, IDLE, LE_GALL, PEOPLE, WORLD
 from tests.index.register_of_records import RegisterOfRecords
 
 PERSON = LE_GALL.national_id
-
-
-@contextlib.contextmanager
-def _process(settings: Settings) -> Iterator[Fhir]:
-    """A process of its own, as far as the index goes."""
-    index = Index.open(settings.index_path, map_bytes=2**28)
-    with served(settings, index) as fhir:
-        yield fhir
-    index.close()
 
 
 def test_a_walk_shows_every_resource_once(fhir: Fhir) -> None:
@@ -79,14 +68,14 @@ def test_a_page_of_another_revision_is_gone(tmp_path: Path) -> None:
     settings = Settings(data_dir=tmp_path)
     register = RegisterOfRecords.of(list(WORLD))
     build_index(register, settings.index_path, map_bytes=2**28, workers=1)
-    with _process(settings) as fhir:
+    with process(settings) as fhir:
         following = link(fhir.get("Practitioner?_count=2"), "next")
     assert following is not None
-    with _process(settings) as fhir:  # another process of the same revision goes on
+    with process(settings) as fhir:  # another process of the same revision goes on
         assert len(matches(fhir.http.get(following).json())) == 2
     register.commit(removed=[(Kind.PRACTITIONER, IDLE.national_id)])
     Follower(register, settings.index_path, map_bytes=2**28).step()
-    with _process(settings) as fhir:
+    with process(settings) as fhir:
         gone = fhir.http.get(following)
         assert (gone.status_code, gone.json()["issue"][0]["code"]) == (410, "expired")
         assert len(fhir.ids("Practitioner?_count=2&active=true")) == len(PEOPLE) - 1
@@ -205,7 +194,7 @@ def test_the_size_of_a_page_is_capped(world: Path, index: Index) -> None:
 
 def test_without_an_index_an_outcome_says_so(tmp_path: Path) -> None:
     settings = Settings(data_dir=tmp_path)
-    with _process(settings) as fhir:
+    with process(settings) as fhir:
         answer = fhir.http.get("/fhir/v2/Practitioner")
     assert (answer.status_code, answer.json()["issue"][0]["code"]) == (503, "transient")
     assert answer.headers["retry-after"]

@@ -11,10 +11,9 @@ import pytest
 from fhir.resources.R4B.bundle import Bundle
 
 from directory.index.build import build_index
-from directory.index.reader import Index
 from directory.model import Kind
 from directory.settings import Settings
-from tests.fhir.client import Fhir, served
+from tests.fhir.client import Fhir, process
 from tests.fhir.world import LE_GALL, MARTIN_DUBOIS, PEOPLE, WORLD
 from tests.index.register_of_records import RegisterOfRecords
 
@@ -33,10 +32,8 @@ def fhir(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fhir]:
     register.gone = {(Kind.PRACTITIONER, GONE): LEFT, (Kind.ORGANIZATION, "F690000099"): LEFT}
     settings = Settings(data_dir=path)
     build_index(register, settings.index_path, map_bytes=2**28, workers=1)
-    index = Index.open(settings.index_path, map_bytes=2**28)
-    with served(settings, index) as opened:
+    with process(settings) as opened:
         yield opened
-    index.close()
 
 
 def day(moment: dt.datetime, **more: int) -> str:

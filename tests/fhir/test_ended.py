@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import datetime as dt
 from collections.abc import Iterator
@@ -15,12 +14,11 @@ from directory.index import veil
 from directory.index.build import build_index
 from directory.index.facets import mark
 from directory.index.follow import Follower
-from directory.index.reader import Index
 from directory.index.veil import Veil
 from directory.index.verify import verify
 from directory.model import EndedActivity, Kind
 from directory.settings import Settings
-from tests.fhir.client import Fhir, link, matches, served
+from tests.fhir.client import Fhir, link, matches, process
 from tests.fhir.world import ANNEXE, FRASLIN, LE_GALL, MARTIN_DUBOIS, PRACTICE, VALMORIN, WORLD
 from tests.index.register_of_records import RegisterOfRecords
 
@@ -54,15 +52,6 @@ def register_of(*over: EndedActivity) -> RegisterOfRecords:
     register.gone = {(Kind.PRACTITIONER, GONE): LATE}
     register.ended = list(over)
     return register
-
-
-@contextlib.contextmanager
-def process(settings: Settings) -> Iterator[Fhir]:
-    """A process of its own, as far as the index goes."""
-    index = Index.open(settings.index_path, map_bytes=MAP)
-    with served(settings, index) as opened:
-        yield opened
-    index.close()
 
 
 @pytest.fixture(scope="module")

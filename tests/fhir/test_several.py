@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import datetime as dt
 from collections.abc import Iterator
@@ -22,7 +21,7 @@ from directory.index.build import build_index
 from directory.index.reader import Index
 from directory.model import EndedActivity, Kind
 from directory.settings import Settings
-from tests.fhir.client import BASE, Fhir, Json, included, link, matches, served
+from tests.fhir.client import BASE, Fhir, Json, included, link, matches, process, served
 from tests.fhir.world import LE_GALL, VALMORIN, WORLD
 from tests.index.register_of_records import RegisterOfRecords
 
@@ -30,14 +29,6 @@ MAP = 2**28
 KINDS = ("Practitioner", "PractitionerRole", "Organization")
 LEFT = dt.datetime.now(dt.UTC).replace(microsecond=0) - dt.timedelta(days=2)
 GONE, CLOSED = "810990000077", "F690000099"
-
-
-@contextlib.contextmanager
-def process(settings: Settings) -> Iterator[Fhir]:
-    index = Index.open(settings.index_path, map_bytes=MAP)
-    with served(settings, index) as opened:
-        yield opened
-    index.close()
 
 
 @pytest.fixture(scope="module")
