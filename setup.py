@@ -12,13 +12,13 @@ from setuptools import Extension, setup
 
 _COMPILED = {
     "directory": "query text",
-    "directory/callers": "budgets caller distinct ledger patterns",
+    "directory/callers": "budgets caller distinct ledger patterns scopes trace",
     "directory/index": "choice collect decoded documents encoding evaluate expansion facets found layout lexicon"
-    " matching meaning misspelling nearness passages ranking reader representations resolve scoring search"
+    " matching meaning misspelling nearness order passages ranking reader representations resolve scoring search"
     " selection sets slips spool synonyms typed values vocabulary",
     "directory/registry": "copying records",
-    "ldap_server": "access answers assertions ber budgeted dit entries filters messages metrics operations outlet"
-    " protocol searching shapes turns",
+    "ldap_server": "access answers assertions ber budgeted definitions dit entries filters messages metrics"
+    " operations outlet protocol schema searching shapes turns",
 }
 """What a lookup over LDAP, a search, or a record on its way to the index, runs through."""
 

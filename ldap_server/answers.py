@@ -24,6 +24,7 @@ class Answer(NamedTuple):
     """Encoded entries, then the result. A bind also says who asks from now on."""
 
     entries: Sequence[bytes] = ()
+    """Each by itself, or all mailboxes one after the other."""
     code: int = messages.SUCCESS
     message: str = ""
     matched: str = ""
@@ -35,6 +36,11 @@ class Answer(NamedTuple):
     asked: Predicate | None = None
     """The filter that it answers."""
     secures: bool = False  # what follows is TLS
+
+    @property
+    def results(self) -> int:
+        """How many entries it sends."""
+        return len(self.documents) if self.entries and self.documents else len(self.entries)
 
 
 class Waiting(NamedTuple):

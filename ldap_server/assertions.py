@@ -7,22 +7,30 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from directory.query import And, Or, Predicate
+from directory.query import And, Or
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, init=False)
 class OfServer(Or):
     """An attribute that no mailbox holds has a value, or has any."""
 
-    parts: tuple[Predicate, ...] = ()
-    attribute: str = ""
-    value: str | None = None
+    attribute: str
+    value: str | None
+
+    def __init__(self, attribute: str, value: str | None) -> None:  # written out as in `directory.query`
+        object.__setattr__(self, "parts", ())
+        object.__setattr__(self, "attribute", attribute)
+        object.__setattr__(self, "value", value)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, init=False)
 class OfEveryMailbox(And):
     """An attribute has a value that the server computes for every mailbox, or has any."""
 
-    parts: tuple[Predicate, ...] = ()
-    attribute: str = ""
-    value: str | None = None
+    attribute: str
+    value: str | None
+
+    def __init__(self, attribute: str, value: str | None) -> None:
+        object.__setattr__(self, "parts", ())
+        object.__setattr__(self, "attribute", attribute)
+        object.__setattr__(self, "value", value)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Generator, Iterator, Sequence
+from dataclasses import replace
 from typing import Final, NamedTuple, Protocol
 
 from directory.index.choice import Choice
@@ -162,7 +163,7 @@ class Controlled:
 
     def _stamp(self, snapshot: Snapshot) -> bytes:
         """Ties a walk to its search, which has to stay the same (RFC 2696 section 3), and to the register's epoch."""
-        search = self._search._replace(size_limit=0, time_limit=0)
+        search = replace(self._search, size_limit=0, time_limit=0)
         text = repr((snapshot.state.epoch, search, self._wishes.sort, self._wishes.matched))
         return hashlib.blake2b(text.encode(), digest_size=_STAMP_BYTES).digest()
 

@@ -6,7 +6,6 @@ import functools
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from operator import is_
 from typing import Final
 
 from directory import text
@@ -167,9 +166,10 @@ class Tree:
             case OfServer(attribute="entryDN", value=str(written)):
                 return self._named(written)
             case And(parts) | Or(parts) if parts:
-                placed = tuple(map(self.placed, parts))
                 # Nearly always nothing is said of names: what is there need not be made again.
-                return predicate if all(map(is_, placed, parts)) else type(predicate)(placed)
+                for part in parts:
+                    if self.placed(part) is not part:
+                        return type(predicate)(tuple(map(self.placed, parts)))
             case Not(part):
                 return Not(self.placed(part))
         return predicate

@@ -16,47 +16,32 @@ _COMPUTED: Final = ("entryDN", "structuralObjectClass", "subschemaSubentry", "ha
 """What depends on this server's tree and is therefore not stored."""
 
 
-class _Heads(dict[int, bytes]):
-    """The tag and length of an element by the size of its content; each is made when first needed."""
+class _Heads:
+    """The tag and length of an element by the size of its content; those of the usual sizes are made once."""
+
+    __slots__ = ("_tag", "_usual")
 
     def __init__(self, tag: int) -> None:
-        super().__init__()
         self._tag = bytes((tag,))
+        self._usual = [self._tag + length(size) for size in range(_USUAL)]
 
-    def __missing__(self, size: int) -> bytes:
-        made = self[size] = self._tag + length(size)
-        return made
+    def of(self, size: int) -> bytes:
+        return self._usual[size] if size < _USUAL else self._tag + length(size)
 
 
+_USUAL: Final = 4096  # bytes that nearly all entries stay below
 _SEQUENCE: Final = _Heads(0x30)
 _OCTETS: Final = _Heads(0x04)
 _ENTRY: Final = _Heads(0x64)
 
 
-class _EntryHeads(dict[tuple[int, int, int], tuple[bytes, bytes, bytes]]):
-    """The tags and lengths of a SearchResultEntry before its message id, before its name and before its attributes, by
-    the sizes of these three; forgotten as a whole when there are too many."""
-
-    _FULL: Final = 20_000
-
-    def __missing__(self, sizes: tuple[int, int, int]) -> tuple[bytes, bytes, bytes]:
-        if len(self) >= self._FULL:
-            self.clear()
-        id_size, dn_size, attributes_size = sizes
-        dn, listed = _OCTETS[dn_size], _SEQUENCE[attributes_size]
-        body_size = len(dn) + dn_size + len(listed) + attributes_size
-        entry = _ENTRY[body_size]
-        made = self[sizes] = (_SEQUENCE[id_size + len(entry) + body_size], entry + dn, listed)
-        return made
-
-
-_HEADS: Final = _EntryHeads()
-
-
 def framed(message_id: bytes, rdn: bytes | memoryview, base: bytes, attributes: bytes | memoryview) -> bytes:
     """A SearchResultEntry; `base` is what stands behind the relative name in the entry's name."""
-    whole, inner, listed = _HEADS[len(message_id), len(rdn) + len(base), len(attributes)]
-    return b"".join((whole, message_id, inner, rdn, base, listed, attributes))
+    dn, listed = _OCTETS.of(len(rdn) + len(base)), _SEQUENCE.of(len(attributes))
+    size = len(dn) + len(rdn) + len(base) + len(listed) + len(attributes)
+    entry = _ENTRY.of(size)
+    whole = _SEQUENCE.of(len(message_id) + len(entry) + size)
+    return b"".join((whole, message_id, entry, dn, rdn, base, listed, attributes))
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,28 +97,34 @@ class Cutter:
 
     def framed(self, message_id: bytes, base: bytes, entry: memoryview) -> bytes:
         """The entry as a message."""
-        return self._cut(message_id, base, [entry])[0]
+        return self._cut(message_id, base, [entry])
 
-    def all_framed(self, message_id: bytes, base: bytes, entries: Iterable[memoryview]) -> list[bytes]:
-        """Each of some entries as a message."""
+    def all_framed(self, message_id: bytes, base: bytes, entries: Iterable[memoryview]) -> bytes:
+        """Some entries, each as a message, one after the other."""
         return self._cut(message_id, base, entries)
 
-    def _sliced(self, message_id: bytes, base: bytes, entries: Iterable[memoryview]) -> list[bytes]:
+    def _sliced(self, message_id: bytes, base: bytes, entries: Iterable[memoryview]) -> bytes:
         """The usual case: the wanted attributes stand together. Mail clients ask for a hundred entries at a time: all
-        that can be is looked up once, and sizes are those of the slices."""
+        that can be is looked up once, sizes are those of the slices, and what they hold is copied once."""
         bounds, skipped = self._bounds.unpack_from, self._skipped
-        base_less_offsets, id_size, join = len(base) - ENTRY.size, len(message_id), b"".join
-        made = []
+        first: int = ENTRY.size
+        base_size, id_size = len(base), len(message_id)
+        pieces: list[bytes | memoryview] = []
         for entry in entries:
             found = bounds(entry)
-            rdn_end, start, end = found[0], found[skipped], found[skipped + 1]
-            dn_size, size = rdn_end + base_less_offsets, end - start
-            whole, inner, listed = _HEADS[id_size, dn_size, size]
-            made.append(join((whole, message_id, inner, entry[ENTRY.size : rdn_end], base, listed, entry[start:end])))
-        return made
+            rdn_end: int = found[0]
+            start: int = found[skipped]
+            end: int = found[skipped + 1]
+            dn_size, size = rdn_end - first + base_size, end - start
+            dn, listed = _OCTETS.of(dn_size), _SEQUENCE.of(size)
+            inner_size = len(dn) + dn_size + len(listed) + size
+            inner = _ENTRY.of(inner_size)
+            whole = _SEQUENCE.of(id_size + len(inner) + inner_size)
+            pieces += (whole, message_id, inner, dn, entry[first:rdn_end], base, listed, entry[start:end])
+        return b"".join(pieces)
 
-    def _each_built(self, message_id: bytes, base: bytes, entries: Iterable[memoryview]) -> list[bytes]:
-        return [self._built(message_id, base, entry) for entry in entries]
+    def _each_built(self, message_id: bytes, base: bytes, entries: Iterable[memoryview]) -> bytes:
+        return b"".join([self._built(message_id, base, entry) for entry in entries])
 
     def _built(self, message_id: bytes, base: bytes, entry: memoryview) -> bytes:
         """Attributes that stand apart, that this server computes, or without their values."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from directory.index.encoding import length, octets
@@ -95,7 +96,11 @@ class Control(NamedTuple):
     value: bytes | None
 
 
-class Envelope(NamedTuple):
+# The constructors of these two are written out as in `directory.query`: every search makes them.
+
+
+@dataclass(frozen=True, slots=True, init=False)
+class Envelope:
     """An LDAPMessage's outer part: where the operation stands in its bytes, and its controls."""
 
     message_id: int
@@ -105,8 +110,19 @@ class Envelope(NamedTuple):
     controls: tuple[Control, ...]
     data: bytes
 
+    def __init__(
+        self, message_id: int, operation: int, start: int, end: int, controls: tuple[Control, ...], data: bytes
+    ) -> None:
+        object.__setattr__(self, "message_id", message_id)
+        object.__setattr__(self, "operation", operation)
+        object.__setattr__(self, "start", start)
+        object.__setattr__(self, "end", end)
+        object.__setattr__(self, "controls", controls)
+        object.__setattr__(self, "data", data)
 
-class Search(NamedTuple):
+
+@dataclass(frozen=True, slots=True, init=False)
+class Search:
     """A SearchRequest. `filter` is already a predicate of the index."""
 
     base: str
@@ -116,6 +132,24 @@ class Search(NamedTuple):
     types_only: bool
     filter: Predicate
     attributes: tuple[str, ...]
+
+    def __init__(
+        self,
+        base: str,
+        scope: int,
+        size_limit: int,
+        time_limit: int,
+        types_only: bool,
+        filter: Predicate,
+        attributes: tuple[str, ...],
+    ) -> None:
+        object.__setattr__(self, "base", base)
+        object.__setattr__(self, "scope", scope)
+        object.__setattr__(self, "size_limit", size_limit)
+        object.__setattr__(self, "time_limit", time_limit)
+        object.__setattr__(self, "types_only", types_only)
+        object.__setattr__(self, "filter", filter)
+        object.__setattr__(self, "attributes", attributes)
 
 
 class Bind(NamedTuple):

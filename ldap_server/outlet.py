@@ -19,10 +19,11 @@ class Outlet:
     handed to the transport, and `drained` is called when all of it has left.
     """
 
-    __slots__ = ("_drained", "_transport", "backlog_since")
+    __slots__ = ("_drained", "_send", "_transport", "backlog_since")
 
     def __init__(self, transport: Any, drained: Callable[[], None]) -> None:
         self._transport = transport
+        self._send: Callable[[bytes], int] = transport.getHandle().send
         self._drained = drained
         self.backlog_since: float | None = None
         """Since when a part of an answer has been waiting for the client to read; None while nothing waits."""
@@ -31,11 +32,13 @@ class Outlet:
         if self.backlog_since is not None:
             self._transport.write(data)
             return
-        sent = self._transport.writeSomeData(data)
+        try:
+            sent = self._send(data)
+        except OSError:
+            sent = 0  # it takes none now; where it never will, the transport meets the error again and ends all
         if sent == len(data):
             return
-        # An error is no number: the transport meets it again and ends the connection.
-        rest = data[sent:] if isinstance(sent, int) else data
+        rest = data[sent:]
         self._transport.registerProducer(self, False)
         self.backlog_since = time.monotonic()
         self._transport.write(rest)

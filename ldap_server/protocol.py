@@ -439,7 +439,7 @@ class Connection(Protocol):
     def _note(self, operation: str, answer: Answer) -> None:
         seconds = time.monotonic() - self._begun_at if self._begun_at else 0.0
         self._begun_at = 0.0
-        self._service.note(Done(self._caller, operation, answer.code, len(answer.entries), seconds, answer.asked))
+        self._service.note(Done(self._caller, operation, answer.code, answer.results, seconds, answer.asked))
 
     def _end_with(self, code: int, message: str) -> None:
         """What follows cannot be made out: end the connection when what came before is answered."""

@@ -85,9 +85,10 @@ class Searcher:
 
     def _answer(self, snapshot: Snapshot, message_id: bytes, search: Search, choice: Choice) -> Answer:
         cut = cutter(search.attributes, search.types_only).all_framed
-        entries = cut(message_id, self.tree.below_base, snapshot.entries(choice.numbers))
+        numbers = choice.numbers
+        entries = (cut(message_id, self.tree.below_base, snapshot.entries(numbers)),) if numbers else ()
         code = messages.SUCCESS if choice.complete else messages.SIZE_LIMIT
-        return Answer(entries, code, documents=choice.numbers, asked=search.filter)
+        return Answer(entries, code, documents=numbers, asked=search.filter)
 
     # -- with controls -----------------------------------------------------------------------------------------------
 
@@ -172,8 +173,9 @@ class Searcher:
                 return refused(messages.NO_SUCH_OBJECT, matched=self.tree.base)
             asked = self.tree.placed(search.filter)
             numbers = [] if search.scope == dit.ONE else mailbox(snapshot, address, asked)
-            cut = cutter(search.attributes, search.types_only).all_framed
-            return Answer(cut(message_id, self.tree.below_base, snapshot.entries(numbers)), documents=numbers)
+            cut = cutter(search.attributes, search.types_only).framed
+            entries = [cut(message_id, self.tree.below_base, snapshot.entry(number)) for number in numbers]
+            return Answer(entries, documents=numbers)
 
     # -- compare -----------------------------------------------------------------------------------------------------
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from dataclasses import dataclass
 
 from directory.callers.caller import Caller
 from directory.query import Predicate
 
 
-class Done(NamedTuple):
+@dataclass(frozen=True, slots=True, init=False)
+class Done:
     """One operation of LDAP, or one request of REST."""
 
     caller: Caller
@@ -20,8 +21,24 @@ class Done(NamedTuple):
     """How many entries or matches were sent."""
     seconds: float
     """From its first turn to its answer."""
-    asked: Predicate | None = None
+    asked: Predicate | None
     """What was asked, where it was a search. It names people: a log of operations shows its shape only."""
+
+    def __init__(
+        self,
+        caller: Caller,
+        operation: str,
+        code: int,
+        results: int,
+        seconds: float,
+        asked: Predicate | None = None,
+    ) -> None:  # written out as in `directory.query`
+        object.__setattr__(self, "caller", caller)
+        object.__setattr__(self, "operation", operation)
+        object.__setattr__(self, "code", code)
+        object.__setattr__(self, "results", results)
+        object.__setattr__(self, "seconds", seconds)
+        object.__setattr__(self, "asked", asked)
 
 
 Trace = Callable[[Done], None]

@@ -113,7 +113,11 @@ def _gather(predicate: Predicate, typed: list[str]) -> None:
             _gather(part, typed)
     elif isinstance(predicate, Like):
         if predicate.field in _NAMED:
-            typed += filter(None, (predicate.initial, *predicate.middle, predicate.final))
+            if predicate.initial:
+                typed.append(predicate.initial)
+            typed += predicate.middle
+            if predicate.final:
+                typed.append(predicate.final)
     elif isinstance(predicate, Is | Near):
         if predicate.field in _NAMED:
             typed.append(predicate.value)

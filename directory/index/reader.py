@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
 from zlib import crc32
@@ -232,9 +233,19 @@ class Snapshot:
         return self._all_required("values", numbers)
 
     def _all_required(self, database: str, numbers: Sequence[int]) -> list[memoryview]:
-        if len(numbers) == 1:
-            return [self.required(database, layout.id_key(numbers[0]))]
-        found = [value for _, value in self.several(database, map(layout.id_key, numbers))]
+        if len(numbers) <= 1:
+            return [self.required(database, layout.id_key(number)) for number in numbers]
+        found: list[memoryview] = []
+        runs = _runs(numbers)
+        if 2 * len(runs) > len(numbers):
+            found += [value for _, value in self.several(database, map(layout.id_key, numbers))]
+        else:
+            with self._txn.cursor(db=self._databases[database]) as cursor:
+                for first, count in runs:
+                    if cursor.set_key(layout.id_key(first)):
+                        found += islice(cursor.iternext(keys=False, values=True), count)
+                        if cursor.key() != layout.id_key(first + count - 1):
+                            break  # one of them is not there
         if len(found) != len(numbers):
             raise KeyError(f"{database} of {numbers}")
         return found
@@ -303,6 +314,20 @@ class Snapshot:
         from directory.index import search
 
         return search.search(self, query)
+
+
+def _runs(numbers: Sequence[int]) -> list[tuple[int, int]]:
+    """Numbers as runs of consecutive ones: the first of each and how many. Whoever is named alike is numbered in a row,
+    as the static order has it: what is read in its order is found without being looked for."""
+    runs: list[tuple[int, int]] = []
+    first, count = numbers[0], 0
+    for number in numbers:
+        if number != first + count:
+            runs.append((first, count))
+            first, count = number, 0
+        count += 1
+    runs.append((first, count))
+    return runs
 
 
 def _size(found: tuple[int, bytes, BitMap | memoryview]) -> int:

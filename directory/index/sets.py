@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from itertools import islice
-from typing import TYPE_CHECKING, Final, NamedTuple, Self
+from typing import TYPE_CHECKING, Final
 
 from pyroaring import BitMap
 
@@ -26,16 +27,21 @@ _BLANK: Final = b" "
 _PIECES: Final = 24  # pieces of an infix that are looked up: more of them tell hardly more
 
 
-class Candidates(NamedTuple):
+@dataclass(frozen=True, slots=True, init=False)
+class Candidates:
     """Documents among which all matches are, and those of them that surely match: one and the same set where postings
     tell exactly."""
 
     ids: BitMap
     sure: BitMap
 
-    @classmethod
-    def exactly(cls, ids: BitMap) -> Self:
-        return cls(ids, ids)
+    def __init__(self, ids: BitMap, sure: BitMap) -> None:  # written out as in `directory.query`
+        object.__setattr__(self, "ids", ids)
+        object.__setattr__(self, "sure", sure)
+
+    @staticmethod
+    def exactly(ids: BitMap) -> Candidates:
+        return Candidates(ids, ids)
 
     @property
     def exact(self) -> bool:

@@ -8,8 +8,11 @@ from ldaptor.protocols import pureldap
 from ldap_server import messages
 from ldap_server.ber import SEQUENCE
 from ldap_server.messages import Control, integer, tlv
+from tests.interpreted import interpreted
 from tests.ldap_server.test_turns import BIND, House, Wire, abandon, search
 from tests.ldap_server.wire import Reply, replies, request
+
+pytestmark = interpreted
 
 
 def cancel(number: int, value: bytes | None = None) -> bytes:

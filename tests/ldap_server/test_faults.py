@@ -323,6 +323,7 @@ def test_a_handler_that_raises_gives_a_reference_and_nothing_else(indexed: Path)
             assert talk.ask(lambda number: extended(messages.WHO_AM_I, number))[-1].code == 0  # goes on
 
 
+@interpreted
 def test_a_search_past_its_time_limit_says_so(indexed: Path) -> None:
     before = (
         "from directory.errors import TimeLimitExceeded\n"

@@ -18,6 +18,7 @@ from ldap_server.access import AccessLog
 from ldap_server.answers import Answer
 from ldap_server.metrics import CONNECTIONS, ENTRIES, OPERATIONS, SLOW, Metrics
 from ldap_server.shapes import shape
+from tests.interpreted import interpreted
 from tests.ldap_server.test_turns import BIND, House, search
 
 DUPONT = Like(Field.CN, None, ("dupont",), None)
@@ -61,6 +62,7 @@ def lines(caplog: pytest.LogCaptureFixture) -> io.StringIO:
     return io.StringIO()
 
 
+@interpreted
 def test_the_access_log_has_a_line_for_each_operation(lines: io.StringIO, monkeypatch: pytest.MonkeyPatch) -> None:
     house = House()
     house.service.access = AccessLog(lines)
@@ -116,6 +118,7 @@ def test_a_password_and_a_name_that_was_tried_are_in_no_line(lines: io.StringIO,
     assert "cn=x" not in lines.getvalue()
 
 
+@interpreted
 def test_the_hook_is_told_who_what_and_how_many() -> None:
     house = House()
     told: list[Done] = []
@@ -129,6 +132,7 @@ def test_the_hook_is_told_who_what_and_how_many() -> None:
     ]
 
 
+@interpreted
 def test_the_hook_is_told_what_was_asked() -> None:
     class Found:
         def search(self, *_: object) -> object:
