@@ -15,7 +15,7 @@ _COMPILED = {
     "directory/callers": "budgets caller distinct ledger patterns scopes trace",
     "directory/index": "choice collect decoded documents encoding evaluate expansion facets found layout lexicon"
     " matching meaning misspelling nearness order passages ranking reader representations resolve scoring search"
-    " selection sets slips spool synonyms typed values vocabulary",
+    " selection sets slips small_postings spool synonyms typed values vocabulary",
     "directory/registry": "copying records",
     "ldap_server": "access answers assertions ber budgeted definitions dit entries filters messages metrics"
     " operations outlet protocol schema searching shapes turns",

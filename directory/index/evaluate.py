@@ -23,7 +23,7 @@ from directory.index import layout, matching, nearness, sets
 from directory.index.decoded import NOBODY
 from directory.index.layout import GRAM_FIELDS, LONGEST_ANCHORED, LONGEST_GRAM
 from directory.index.sets import Candidates
-from directory.index.vocabulary import Vocabulary, matches_parts
+from directory.index.vocabulary import Places, Vocabulary, matches_parts
 from directory.model import Kind
 from directory.query import (
     ORDERED,
@@ -265,7 +265,7 @@ class Evaluation:
         """The documents with a value that holds all the pieces, told from the distinct values of the field."""
         listed = Vocabulary.of_field(self._snapshot, field)
         found = listed.holding(initial.encode(), [part.encode() for part in middle], final.encode())
-        return Candidates.exactly(listed.documents(self._snapshot, found))
+        return Candidates.exactly(listed.documents(found))
 
     def _starts(self, starts: Starts) -> Candidates:
         folded = text.fold(starts.value)
@@ -274,7 +274,7 @@ class Evaluation:
         if starts.field is Field.ORGANIZATION:
             return self._named(folded)
         listed = Vocabulary.of_field(self._snapshot, starts.field)
-        return Candidates.exactly(listed.documents(self._snapshot, listed.starting(folded.encode())))
+        return Candidates.exactly(listed.documents(listed.starting(folded.encode())))
 
     def _named(self, folded: str) -> Candidates:
         """Structures in whose names the words stand: their names are too many to be listed, their words are not."""
@@ -303,10 +303,10 @@ class Evaluation:
             ids = self._both(ids, self._snapshot.posting("words", layout.word_key("name", word)))
         return ids
 
-    def _words(self, part: str, find: Callable[[Vocabulary, bytes], set[bytes]]) -> BitMap:
+    def _words(self, part: str, find: Callable[[Vocabulary, bytes], Places]) -> BitMap:
         """The documents with one of the words, in their name, that a part finds."""
         listed = Vocabulary.of_words(self._snapshot, "name")
-        return listed.documents(self._snapshot, find(listed, part.encode()))
+        return listed.documents(find(listed, part.encode()))
 
     def _grams(self, field: Field, initial: str, middle: tuple[str, ...], final: str) -> Candidates:
         """The mailboxes with a value that holds all the pieces."""

@@ -264,9 +264,10 @@ class Snapshot:
             if not cursor.set_range(after + b"\x00" if after else prefix):
                 return
             for key, value in cursor:
-                if bytes(key[: len(prefix)]) != prefix:
+                name = bytes(key)
+                if not name.startswith(prefix):
                     return
-                yield bytes(key), value
+                yield name, value
 
     def keys(self, database: str, prefix: bytes) -> Iterator[bytes]:
         """The keys alone that begin with a prefix, in byte order."""

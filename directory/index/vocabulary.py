@@ -1,38 +1,58 @@
 """The distinct values of a field, or words of a class, side by side in memory: which of them begin with, or contain, a
 few letters.
 
-A field of two million documents has some hundred thousand distinct values: a few megabytes, searched in a millisecond.
-They are read from the index when they are first asked for at a revision, and kept as long as it lasts.
+A field of two million documents has some hundred thousand distinct values: a few megabytes, searched in a millisecond
+or a few. Three letters stand in thousands of them, all over the index: the postings of each are kept beside, a few
+megabytes as well, where looking them up one by one would take longer than all the rest. They are read from the index
+when they are first asked for at a revision, and kept as long as it lasts.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+import numpy as np
+import numpy.typing as npt
 from pyroaring import BitMap
 
 from directory.index import layout
 from directory.index.decoded import NOBODY
 from directory.index.layout import FIELD_NUMBER, WORD_CLASSES
+from directory.index.small_postings import united
 from directory.query import Field
 
 if TYPE_CHECKING:
     from directory.index.reader import Snapshot
 
 _END: Final = b"\n"  # no folded value contains it
-_AT_ONCE: Final = 4096  # postings read together
+
+Places = npt.NDArray[np.int64]
+"""Values that were found, by their numbers, in byte order."""
 
 
 @dataclass(frozen=True, slots=True)
 class Vocabulary:
-    """Distinct values in byte order, each between line ends; `prefix` is what their keys in `database` begin with."""
+    """Distinct values and their postings."""
 
-    database: str
-    prefix: bytes
     text: bytes
+    """The values in byte order, each between line ends."""
+    ends: npt.NDArray[np.int64]
+    """Where those line ends are."""
+    postings: bytes
+    """The posting of each value, one after the other."""
+    bounds: npt.NDArray[np.int64]
+    """Where each begins, and the last one ends."""
+
+    @classmethod
+    def of(cls, values: Sequence[bytes], postings: Sequence[bytes]) -> Vocabulary:
+        """Some values in byte order, with the posting of each."""
+        text = _END + _END.join(values) + _END if values else b""
+        ends = np.flatnonzero(np.frombuffer(text, np.uint8) == _END[0])
+        bounds = np.cumsum([0, *map(len, postings)], dtype=np.int64)
+        return Vocabulary(text, ends, b"".join(postings), bounds)
 
     @classmethod
     def of_field(cls, snapshot: Snapshot, field: Field) -> Vocabulary:
@@ -42,67 +62,61 @@ class Vocabulary:
     def of_words(cls, snapshot: Snapshot, word_class: str) -> Vocabulary:
         return _kept(snapshot, "words", bytes([WORD_CLASSES[word_class]]))
 
-    def holding(self, initial: bytes, middle: Sequence[bytes], final: bytes) -> set[bytes]:
+    def holding(self, initial: bytes, middle: Sequence[bytes], final: bytes) -> Places:
         """The values that are initial*middle*…*final, found by the longest of their pieces and what follows it."""
         if not middle and not final:
             return self.beginning(initial)
         pieces = [*middle, final + _END] if final else list(middle)
         rarest = max(range(len(pieces)), key=lambda at: len(pieces[at]))
         wanted = pieces[rarest:]
-        # One piece alone is found a third sooner without a pattern.
-        lines = self._lines(wanted[0]) if len(wanted) == 1 else self._matching(wanted)
-        found = set(lines)
+        found = self._with(wanted[0]) if len(wanted) == 1 else self._matching(wanted)
         if not initial and rarest == 0:
             return found
-        return {value for value in found if matches_parts(value, initial, middle, final)}
+        fitting = [place for place in found.tolist() if matches_parts(self.value(place), initial, middle, final)]
+        return np.array(fitting, dtype=np.int64)
 
-    def beginning(self, part: bytes) -> set[bytes]:
+    def beginning(self, part: bytes) -> Places:
         """The values that begin so."""
-        return set(self._lines(_END + part))
+        return self._with(_END + part)
 
-    def containing(self, part: bytes) -> set[bytes]:
+    def containing(self, part: bytes) -> Places:
         """The values that contain it."""
-        return set(self._lines(part))
+        return self._with(part)
 
-    def starting(self, part: bytes) -> set[bytes]:
+    def starting(self, part: bytes) -> Places:
         """The values that begin so, or go on so where a word begins."""
-        return set(self._lines(part, at_words=True))
+        return self._with(part, at_words=True)
 
-    def documents(self, snapshot: Snapshot, values: Iterable[bytes]) -> BitMap:
+    def value(self, place: int) -> bytes:
+        return self.text[self.ends[place] + 1 : self.ends[place + 1]]
+
+    def documents(self, found: Places) -> BitMap:
         """The documents with one of some values."""
-        keys = sorted(self.prefix + value for value in values)
-        lone: list[int] = []
-        several: list[BitMap] = []
-        for start in range(0, len(keys), _AT_ONCE):
-            for key, value in snapshot.several(self.database, keys[start : start + _AT_ONCE]):
-                if len(value) == 4:
-                    lone.append(layout.id_of(value))
-                else:
-                    several.append(snapshot.decoded(self.database, bytes(key), value))
-        found = BitMap(lone)
-        return BitMap.union(found, *several) if several else found or NOBODY
+        return united(self.postings, self.bounds[found], self.bounds[found + 1]) if len(found) else NOBODY
 
-    def _matching(self, pieces: Sequence[bytes]) -> Iterator[bytes]:
-        """The lines in which some pieces are found one behind the other; the last one may hold the line's end."""
-        text, search = self.text, re.compile(b"[^\n]*?".join(map(re.escape, pieces))).search
-        found = search(text)
-        while found:
-            begin = text.rfind(_END, 0, found.start() + 1) + 1
-            end = text.find(_END, max(begin, found.end() - 1))
-            yield text[begin:end]
-            found = search(text, end)
+    def _matching(self, pieces: Sequence[bytes]) -> Places:
+        """The values in which some pieces are found one behind the other; the last one may hold the line's end."""
+        pattern = re.compile(b"[^\n]*?".join(map(re.escape, pieces)))
+        return self._holding(np.array([found.start() for found in pattern.finditer(self.text)], dtype=np.int64))
 
-    def _lines(self, part: bytes, *, at_words: bool = False) -> Iterator[bytes]:
-        text, find = self.text, self.text.find
-        at = find(part)
-        while at >= 0:
-            begin = text.rfind(_END, 0, at + 1) + 1
-            if at_words and at > begin and _in_word(text[at - 1]):
-                at = find(part, at + 1)
-                continue
-            end = find(_END, at + 1)
-            yield text[begin:end]
-            at = find(part, end)
+    def _with(self, part: bytes, *, at_words: bool = False) -> Places:
+        """In passes over the whole text: that takes half as long as to go from one value to the next."""
+        octets = np.frombuffer(self.text, np.uint8)
+        last = max(0, len(octets) - len(part) + 1)
+        begun = octets[:last] == part[0]
+        if len(part) > 1:
+            begun &= octets[1 : last + 1] == part[1]
+        at = np.flatnonzero(begun)
+        for further in range(2, len(part)):
+            at = at[octets[at + further] == part[further]]
+        if at_words:
+            at = at[~_IN_WORD[octets[at - 1]]]
+        return self._holding(at)
+
+    def _holding(self, at: npt.NDArray[np.int64]) -> Places:
+        """The values in which some places of the text lie, or at whose beginning line ends do."""
+        found: Places = np.searchsorted(self.ends, at, side="right") - 1
+        return found[np.flatnonzero(np.diff(found, prepend=-1))]
 
 
 def matches_parts(value: bytes, initial: bytes, middle: Sequence[bytes], final: bytes) -> bool:
@@ -133,11 +147,18 @@ def _in_word(byte: int) -> bool:
     return byte >= 0x80 or 0x61 <= byte <= 0x7A or 0x30 <= byte <= 0x39
 
 
+_IN_WORD: Final = np.array([_in_word(byte) for byte in range(256)])
+
+
 def _kept(snapshot: Snapshot, database: str, prefix: bytes) -> Vocabulary:
     key = ("vocabulary", database, prefix)
     found: Vocabulary | None = snapshot.kept.get(key)
     if found is None:
-        values = [name[1:] for name in snapshot.keys(database, prefix) if not layout.is_cut(name)]
-        text = _END + _END.join(values) + _END if values else b""
-        found = snapshot.kept[key] = Vocabulary(database, prefix, text)
+        values: list[bytes] = []
+        postings: list[bytes] = []  # copies: a view of each would be looked through for garbage again and again
+        for name, posting in snapshot.scan(database, prefix):
+            if not layout.is_cut(name):
+                values.append(name[1:])
+                postings.append(bytes(posting))
+        found = snapshot.kept[key] = Vocabulary.of(values, postings)
     return found

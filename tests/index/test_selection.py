@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 from pyroaring import BitMap
 
 from directory.errors import QueryTooComplex
-from directory.index import order, selection
+from directory.index import layout, order, selection
 from directory.index.build import build_index
 from directory.index.follow import Follower
 from directory.index.reader import Index, Snapshot
 from directory.index.selection import Written, select
-from directory.index.vocabulary import Vocabulary, begins_word, matches_parts
+from directory.index.vocabulary import Places, Vocabulary, begins_word, matches_parts
 from directory.model import Kind, Practitioner
 from directory.query import Anything, Field, Is, Like, Starts
 from tests.index.people import PEOPLE, person
@@ -27,17 +27,27 @@ _VALUES = st.text(alphabet="ab -é1", min_size=1, max_size=8)
 
 
 def vocabulary(values: set[str]) -> Vocabulary:
-    text = b"\n".join(sorted(value.encode() for value in values))
-    return Vocabulary("terms", b"", b"\n" + text + b"\n")
+    """Each value with the document of its place, every third with another one as well."""
+    encoded = sorted(value.encode() for value in values)
+    documents = [BitMap([at, 100_000 + at] if at % 3 == 0 else [at]) for at in range(len(encoded))]
+    return Vocabulary.of(encoded, [layout.encode_posting(ids) for ids in documents])
+
+
+def told(listed: Vocabulary, found: Places) -> set[bytes]:
+    """The values found, each once, and told by their documents too."""
+    places = found.tolist()
+    assert len(set(places)) == len(places)
+    assert listed.documents(found) == BitMap([*places, *(100_000 + at for at in places if at % 3 == 0)])
+    return {listed.value(place) for place in places}
 
 
 @given(st.sets(_VALUES, min_size=1), _VALUES)
 def test_a_vocabulary_finds_the_values_that_begin_so_hold_it_or_go_on_so_at_a_word(values: set[str], part: str) -> None:
     listed, asked = vocabulary(values), part.encode()
     folded = {value.encode() for value in values}
-    assert listed.beginning(asked) == {value for value in folded if value.startswith(asked)}
-    assert listed.containing(asked) == {value for value in folded if asked in value}
-    assert listed.starting(asked) == {value for value in folded if begins_word(value, asked)}
+    assert told(listed, listed.beginning(asked)) == {value for value in folded if value.startswith(asked)}
+    assert told(listed, listed.containing(asked)) == {value for value in folded if asked in value}
+    assert told(listed, listed.starting(asked)) == {value for value in folded if begins_word(value, asked)}
 
 
 @given(
@@ -50,7 +60,8 @@ def test_a_vocabulary_finds_the_values_that_are_made_of_pieces(
         return
     pieces = initial.encode(), [part.encode() for part in middle], final.encode()
     expected = {value.encode() for value in values if matches_parts(value.encode(), *pieces)}
-    assert vocabulary(values).holding(*pieces) == expected
+    listed = vocabulary(values)
+    assert told(listed, listed.holding(*pieces)) == expected
 
 
 @pytest.mark.parametrize(
