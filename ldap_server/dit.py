@@ -166,10 +166,11 @@ class Tree:
             case OfServer(attribute="entryDN", value=str(written)):
                 return self._named(written)
             case And(parts) | Or(parts) if parts:
+                placed = [self.placed(part) for part in parts]
                 # Nearly always nothing is said of names: what is there need not be made again.
-                for part in parts:
-                    if self.placed(part) is not part:
-                        return type(predicate)(tuple(map(self.placed, parts)))
+                for was, now in zip(parts, placed, strict=True):
+                    if now is not was:
+                        return type(predicate)(tuple(placed))
             case Not(part):
                 return Not(self.placed(part))
         return predicate

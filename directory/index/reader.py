@@ -244,8 +244,8 @@ class Snapshot:
                 for first, count in runs:
                     if cursor.set_key(layout.id_key(first)):
                         found += islice(cursor.iternext(keys=False, values=True), count)
-                        if cursor.key() != layout.id_key(first + count - 1):
-                            break  # one of them is not there
+                    if cursor.key() != layout.id_key(first + count - 1):
+                        raise KeyError(f"{database} of {numbers}")  # what follows stands in the place of one
         if len(found) != len(numbers):
             raise KeyError(f"{database} of {numbers}")
         return found
@@ -268,16 +268,6 @@ class Snapshot:
                 if not name.startswith(prefix):
                     return
                 yield name, value
-
-    def keys(self, database: str, prefix: bytes) -> Iterator[bytes]:
-        """The keys alone that begin with a prefix, in byte order."""
-        with self._txn.cursor(db=self._databases[database]) as cursor:
-            if not cursor.set_range(prefix):
-                return
-            for key in map(bytes, cursor.iternext(keys=True, values=False)):
-                if not key.startswith(prefix):
-                    return
-                yield key
 
     def get(self, kind: Kind, key: str) -> StoredDocument | None:
         """The document of a record by its key (address in lower case, national identifier, structure key)."""

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from directory.errors import Unavailable
-from directory.index import reader, store
+from directory.index import layout, reader, store
 from directory.index.build import build_index
+from directory.index.follow import Follower
 from directory.index.reader import Index
 from directory.model import Kind
 from tests.index.people import PEOPLE
@@ -47,6 +48,23 @@ def test_an_open_index_follows_the_swap(
         # The old build is gone from the disk; whoever reads it still does.
         assert not (tmp_path / "build-1").exists()
         assert b"box1@medecin.mssante.fr" in document.json
+
+
+@pytest.mark.parametrize("gone", [0, 1, 2])
+def test_entries_in_a_row_are_all_there_or_none_is_told(tmp_path: Path, register: RegisterOfRecords, gone: int) -> None:
+    index = Index.open(tmp_path, map_bytes=MAP)
+    with index.read() as snapshot:
+        mailboxes = list(snapshot.posting("kinds", bytes([layout.KIND_NUMBER[Kind.MAILBOX]])))
+        asked = mailboxes[:3]
+        assert asked == [asked[0], asked[0] + 1, asked[0] + 2]
+        assert len(mailboxes) > 3
+        assert [bytes(entry) for entry in snapshot.entries(asked)] == [bytes(snapshot.entry(one)) for one in asked]
+        key = snapshot.document(asked[gone]).key
+    index.close()
+    register.commit(removed=[(Kind.MAILBOX, key)])
+    Follower(register, tmp_path, map_bytes=MAP).step()
+    with Index.open(tmp_path, map_bytes=MAP).read() as snapshot, pytest.raises(KeyError):
+        snapshot.entries(asked)  # what comes behind them is not taken for one of them
 
 
 def test_an_index_of_another_version_is_not_read(
