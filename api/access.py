@@ -13,6 +13,7 @@ from typing import Annotated, Any, Final
 
 from fastapi import Depends, Request
 
+from api.parameters import check_readable
 from api.proxies import Origin, Proxies
 from directory.accounts import Identity, Scope, by_certificate, verify_secret
 from directory.callers.budgets import Budgets, budgets_of
@@ -188,6 +189,7 @@ def visited(scope: Any) -> Visit | None:
 
 
 async def _asking(request: Request) -> Visit:
+    check_readable(request.scope["query_string"])
     return visit_of(request)
 
 

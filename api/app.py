@@ -94,15 +94,7 @@ def create_app(settings: Settings, index: Index, trace: Trace | None = None) -> 
         allow_origins=["*"],
         allow_methods=["GET", "HEAD", "POST"],
         allow_headers=["Authorization", "Content-Type", "ESANTE-API-KEY", "If-None-Match", "Range", "X-Request-Id"],
-        expose_headers=[
-            "Content-Range",
-            "ETag",
-            "Link",
-            "RateLimit",
-            "RateLimit-Policy",
-            "Retry-After",
-            "X-Request-Id",
-        ],
+        expose_headers=list(_EXPOSED),
     )
     app.add_middleware(Envelope, access=Access(settings, index, trace))
     return app

@@ -15,6 +15,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api import answers
+from api.refusals import refused
 from directory import nomenclature
 from directory.errors import InvalidInput
 from directory.index.coverage import ALL, Cell, TownCell, coverage, coverage_of_towns
@@ -44,7 +45,7 @@ HISTORY_EXAMPLE: Final = {
 
 def _written_as_a_day(text: str) -> str:
     if not re.fullmatch(r"\d{4}-\d\d-\d\d", text, re.ASCII):
-        raise ValueError("a day is written as 2026-01-15")
+        raise refused("a day is written as 2026-01-15", fr="un jour s'écrit comme 2026-01-15")
     return text
 
 

@@ -107,16 +107,22 @@ async def as_it_was(asking: Visit, index: Index, past: Past, kind: Kind, identif
 
 
 def _instant(text: str) -> dt.datetime:
+    """The instant that is meant, of a day its end; what lies ahead is known of no record."""
+    shown = text[:40]
     try:
         if len(text) == len("2026-01-15"):
-            day = dt.datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=dt.UTC)
-            return day + dt.timedelta(days=1, microseconds=-1)
-        at = dt.datetime.fromisoformat(text)
-        return at if at.tzinfo is not None else at.replace(tzinfo=dt.UTC)
+            began = at = dt.datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=dt.UTC)
+            at += dt.timedelta(days=1, microseconds=-1)
+        else:
+            # A plus sign that is not encoded reads as a space; no instant has one there.
+            read = dt.datetime.fromisoformat(text[:11] + text[11:].replace(" ", "+"))
+            began = at = read if read.tzinfo is not None else read.replace(tzinfo=dt.UTC)
     except (ValueError, OverflowError) as error:
-        shown = text[:40]
         message = f"as_of: {shown!r} is neither a day (2026-01-15) nor an instant"
         raise InvalidInput(message, fr=f"as_of : {shown!r} n'est ni un jour (2026-01-15) ni un instant") from error
+    if began > dt.datetime.now(dt.UTC):
+        raise InvalidInput(f"as_of: {shown!r} lies ahead", fr=f"as_of : {shown!r} est à venir")
+    return at
 
 
 def _version(version: "Version") -> dict[str, Any]:

@@ -49,6 +49,8 @@ _LOOK_S: Final = 0.5  # how often a download looks whether what it sends is stil
 _MAKING: Final = 2  # files that are made at a time
 _FILTERED_S: Final = 1800.0  # for which files of filters are kept
 _LEAST_FREE: Final = 2**30  # bytes on the disk
+_NO_NAME: Final = re.compile("[^a-z0-9]+")
+_LONGEST_NAME: Final = 60  # letters of a file's name that say which part it is
 _RANGE: Final = re.compile(r"bytes=(\d*)-(\d*)")
 
 
@@ -126,7 +128,7 @@ class Exports:
         """
         with self._index.read() as snapshot:
             file = self.place(snapshot, name, given)
-            headers = _headers(snapshot, name, file)
+            headers = _headers(snapshot, name, file, given)
             shown = snapshot.shown
         if request.headers.get("if-none-match") == headers["ETag"]:
             return Response(status_code=304, headers={"ETag": headers["ETag"]})
@@ -243,18 +245,27 @@ class Exports:
             raise Unavailable("too many exports are being made", fr="trop d'exports sont en cours")
 
 
-def _headers(snapshot: Snapshot, name: str, file: Path) -> dict[str, str]:
+def _headers(snapshot: Snapshot, name: str, file: Path, given: Mapping[str, Any]) -> dict[str, str]:
     state = snapshot.state
+    part = _part_named(given, file) if given else ""
     dated = f"{state.as_of.date().isoformat()}-" if state.as_of else ""
     stem, _, ending = name.partition(".")
     return {
         "Content-Type": FILES[name][1].media_type,
-        "Content-Disposition": f'attachment; filename="annuaire-{stem}-{dated}r{state.revision}.{ending}"',
+        "Content-Disposition": f'attachment; filename="annuaire-{stem}-{part}{dated}r{state.revision}.{ending}"',
         "ETag": f'"{file.parent.name}-{file.name}"',
         "Accept-Ranges": "bytes",
         "Register-Revision": str(state.revision),
         "Register-Source": normalize("NFKD", source(state)).encode("ascii", "ignore").decode(),
     }
+
+
+def _part_named(given: Mapping[str, Any], file: Path) -> str:
+    """What tells a part of the register from the whole, and from other parts, where both are saved in one folder: what
+    was asked for, as far as a file name holds it, and the beginning of its digest."""
+    said = "-".join(f"{name}-{value}" for name, value in sorted(given.items()))
+    plain = _NO_NAME.sub("-", normalize("NFKD", said).encode("ascii", "ignore").decode().lower())
+    return f"{plain[:_LONGEST_NAME].strip('-')}-{file.name[:6]}-"
 
 
 def _same(if_range: str | None, etag: str) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, StringConstraints
@@ -11,6 +11,7 @@ from pydantic import Field as Parameter
 from api import examples
 from api.coverage import department_code
 from directory import nomenclature
+from directory.errors import InvalidInput
 from directory.model import Kind
 from directory.query import And, Anything, Field, Has, Is, Like, Near, Not, Or, Predicate
 
@@ -28,8 +29,8 @@ class Filters(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    profession: Texts | None = Parameter(None, description="Profession code.", examples=[["10"]])
-    expertise: Texts | None = Parameter(None, description="Savoir-faire code.", examples=[["SM54"]])
+    profession: Texts | None = Parameter(None, description="Profession, code or label.", examples=[["10"]])
+    expertise: Texts | None = Parameter(None, description="Savoir-faire, code or label.", examples=[["SM54"]])
     city: Texts | None = Parameter(None, description="Town, accents and case aside.", examples=[["Lyon"]])
     department: Texts | None = Parameter(None, description="Département, code or name.", examples=[["69"]])
     postal_code: Texts | None = Parameter(None, description="Postal code.", examples=[["69003"]])
@@ -48,7 +49,7 @@ class Filters(BaseModel):
         """What all of them together ask for.
 
         Raises:
-            InvalidInput: a département does not exist.
+            InvalidInput: a département, a profession or a savoir-faire does not exist.
         """
         parts = [_any(make, values) for make, values in self._given() if values]
         if self.has_mailbox is not None:
@@ -59,7 +60,7 @@ class Filters(BaseModel):
 
     def _given(self) -> Iterable[tuple[Callable[[str], Predicate], list[str] | None]]:
         yield _profession, self.profession
-        yield lambda code: Is(Field.EXPERTISE, code), self.expertise
+        yield _expertise, self.expertise
         yield _city, self.city
         yield lambda name: Is(Field.DEPARTMENT_CODE, department_code(name)), self.department
         yield lambda code: Is(Field.POSTAL_CODE, code), self.postal_code
@@ -75,8 +76,29 @@ def _any(make: Callable[[str], Predicate], values: list[str]) -> Predicate:
     return made[0] if len(made) == 1 else Or(made)
 
 
-def _profession(code: str) -> Predicate:
-    return Is(Field.PROFESSION, nomenclature.current_profession_code(code))
+def _profession(named: str) -> Predicate:
+    return _coded(Field.PROFESSION, map(nomenclature.current_profession_code, _codes("profession", named)))
+
+
+def _expertise(named: str) -> Predicate:
+    return _coded(Field.EXPERTISE, _codes("expertise", named))
+
+
+def _coded(field: Field, codes: Iterable[str]) -> Predicate:
+    parts = tuple(Is(field, code) for code in dict.fromkeys(codes))
+    return parts[0] if len(parts) == 1 else Or(parts)
+
+
+def _codes(parameter: str, named: str) -> Sequence[str]:
+    """The codes that a label stands for, or a code, which the register may know though this version does not."""
+    if found := nomenclature.codes_labelled(f"{parameter}s", named):
+        return found
+    if any(letter.isdigit() for letter in named):  # as every code has one
+        return (named,)
+    raise InvalidInput(
+        f"{parameter}: {named!r} is neither a code nor a label",
+        fr=f"{parameter} : {named!r} n'est ni un code ni un libellé",
+    )
 
 
 def _city(name: str) -> Predicate:

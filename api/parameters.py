@@ -5,11 +5,24 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import unquote_to_bytes
 
 from fastapi import Request
 
 from directory.errors import InvalidInput
 from directory.settings import Settings
+
+
+def check_readable(query: bytes) -> None:
+    """Refuse a query string that is no UTF-8: Latin-1 would be searched for with its accents lost.
+
+    Raises:
+        InvalidInput: it is not.
+    """
+    try:
+        unquote_to_bytes(query).decode()
+    except UnicodeDecodeError as error:
+        raise InvalidInput("parameters must be UTF-8", fr="les paramètres doivent être en UTF-8") from error
 
 
 def known_only(request: Request, endpoint: Callable[..., Any] | None = None) -> None:

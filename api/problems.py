@@ -14,6 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Match
 
+from api import refusals
 from api.cursors import Gone
 from directory import errors
 from directory.errors import BudgetExceeded, DirectoryError, NotAuthenticated
@@ -159,13 +160,9 @@ def install(app: FastAPI, shown: Callable[[Request, Response], Response]) -> Non
     @handles(RequestValidationError)
     async def invalid(request: Request, error: RequestValidationError) -> Response:
         french = language(request) == "fr"
-        wrong = [{"parameter": str(one["loc"][-1]), "reason": one["msg"]} for one in error.errors() if one.get("loc")]
-        unknown = any(one["type"] == "extra_forbidden" for one in error.errors())
-        names = ", ".join(repr(one["parameter"][:40]) for one in wrong)
-        if unknown:
-            detail = f"Paramètre inconnu : {names}." if french else f"Unknown parameter: {names}."
-        else:
-            detail = f"Paramètre incorrect : {names}." if french else f"Invalid parameter: {names}."
+        told = [one for one in error.errors() if one.get("loc")]
+        wrong = [{"parameter": refusals.place(one), "reason": refusals.reason(one, french=french)} for one in told]
+        detail = refusals.summed_up(told, french=french)
         title = "Demande incorrecte" if french else "Invalid request"
         return problem(422, "invalid-input", title, detail, errors=wrong)
 
@@ -176,14 +173,19 @@ def install(app: FastAPI, shown: Callable[[Request, Response], Response]) -> Non
                  404: ("not-found", "Introuvable", "Not found"),
                  405: ("not-supported", "Méthode non prise en charge", "Method not supported")}  # fmt: skip
         name, fr, en = known.get(error.status_code, ("http", "Erreur", "Error"))
-        detail = (
-            f"Il n'y a rien à {request.url.path}." if french else f"There is nothing at {request.url.path}."
-        ) if error.status_code == 404 else str(error.detail)  # fmt: skip
+        allowed = ", ".join(sorted(_methods(request))) if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED else ""
+        if error.status_code == HTTPStatus.NOT_FOUND:
+            path = request.url.path
+            detail = f"Il n'y a rien à {path}." if french else f"There is nothing at {path}."
+        elif allowed:
+            detail = f"Ici, seulement {allowed}." if french else f"Only {allowed} here."
+        else:
+            detail = str(error.detail)
         response = problem(error.status_code, name, fr if french else en, detail)
         for header, value in (error.headers or {}).items():
             response.headers[header] = value
-        if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
-            response.headers["Allow"] = ", ".join(sorted(_methods(request)))
+        if allowed:
+            response.headers["Allow"] = allowed
         return response
 
     @handles(Exception)

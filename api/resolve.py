@@ -17,6 +17,7 @@ from api import answers, examples
 from api.access import Asking, Visit
 from api.mailboxes import Choice, alternatives, choose
 from api.problems import declared
+from api.refusals import refused
 from directory.accounts import Scope
 from directory.index.reader import Index, Snapshot, StoredDocument
 from directory.index.resolve import Recipient, resolve
@@ -74,7 +75,7 @@ class Asked(BaseModel):
     @model_validator(mode="after")
     def _given(self) -> Asked:
         if not (self.rpps or self.address or self.name):
-            raise ValueError("give rpps, address or name")
+            raise refused("give rpps, address or name", fr="indiquez rpps, address ou name")
         return self
 
 

@@ -35,6 +35,20 @@ def label(list_name: str, code: str) -> str | None:
     return codes(list_name).get(code)
 
 
+def codes_labelled(list_name: str, text: str) -> tuple[str, ...]:
+    """The codes of a label, in any case, with or without accents and hyphens; none where there is no such label."""
+    return _by_label(list_name).get(" ".join(words(text)), ())
+
+
+@functools.cache
+def _by_label(list_name: str) -> Mapping[str, tuple[str, ...]]:
+    found: dict[str, tuple[str, ...]] = {}
+    for code, name in codes(list_name).items():
+        written = " ".join(words(name))
+        found[written] = (*found.get(written, ()), code)
+    return found
+
+
 def department_label(code: str) -> str | None:
     return codes("departments").get(code)
 

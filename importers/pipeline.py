@@ -144,7 +144,7 @@ def run_import(
 def _remember(database: Database, run_id: int, status: str, reasons: Sequence[str], job: Job) -> None:
     # The database may be what failed; the run is then marked when the next import starts.
     with contextlib.suppress(DirectoryError), database.writing() as connection:
-        runs.finish_run(
+        ended = runs.finish_run(
             connection,
             run_id,
             status,
@@ -153,7 +153,8 @@ def _remember(database: Database, run_id: int, status: str, reasons: Sequence[st
             warnings=job.warnings,
             details=job.details(),
         )
-        runs.keep_rejected(connection, run_id, job.kept)
+        if ended:
+            runs.keep_rejected(connection, run_id, job.kept)
 
 
 def _import(database: Database, run_id: int, reading: Reading, options: ImportOptions, job: Job) -> ImportReport:

@@ -109,7 +109,7 @@ class Facade:
         if _sent(request) != _FORM:
             raise InvalidInput(f"_search wants a body of {_FORM}", fr=f"_search veut un corps {_FORM}")
         form = await _body(request, self._settings.fhir_form_bytes)
-        pairs = [*pairs, *read_pairs(form.decode("ascii", "replace"))]
+        pairs = [*pairs, *read_pairs(form)]
         return _answer(self._asking(request).search(kind, pairs, Position()), pairs)
 
     async def page(self, request: Request) -> Response:

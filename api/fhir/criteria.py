@@ -37,8 +37,8 @@ def read_pairs(query: bytes | str) -> Pairs:
     Raises:
         InvalidInput: it is no UTF-8, or has more parameters than any search needs.
     """
-    text = query.decode("ascii", "replace") if isinstance(query, bytes) else query
     try:
+        text = query.decode() if isinstance(query, bytes) else query
         return parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=_MOST_PARAMETERS)
     except UnicodeDecodeError as error:
         raise InvalidInput("parameters must be UTF-8", fr="les paramètres doivent être en UTF-8") from error

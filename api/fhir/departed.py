@@ -1,7 +1,7 @@
 """What left the register less than 30 days ago: inactive resources, for who follows what changes.
 
-Of records only their key is kept, so they are found by id, identifier, activity and moment, and by nothing else. Of
-activities it is likewise (`ended`).
+Of records only their key is kept, so they are found by id, identifier and its type, activity and moment, and by nothing
+else. Of activities it is likewise (`ended`).
 """
 
 from __future__ import annotations
@@ -89,6 +89,17 @@ def _by_identifier(criterion: Criterion, kind: str) -> _Fits:
     return fits
 
 
+def _by_identifier_type(criterion: Criterion, kind: str) -> _Fits:
+    wanted = {token(value).code for value in criterion.values}
+    positive = criterion.modifier != "not"
+
+    def fits(key: str, _at: str) -> bool:
+        types = {one["type"]["coding"][0]["code"] for one in _identifiers(kind, key)}
+        return (not wanted.isdisjoint(types)) is positive
+
+    return fits
+
+
 def _by_activity(criterion: Criterion, _kind: str) -> _Fits:
     told = asks_for_inactive(criterion)
     return lambda _key, _at: told
@@ -101,6 +112,7 @@ def _by_moment(criterion: Criterion, _kind: str) -> _Fits:
 _TOLD: Final[Mapping[str, Callable[[Criterion, str], _Fits]]] = {
     "_id": _by_id,
     "identifier": _by_identifier,
+    "identifier-type": _by_identifier_type,
     "active": _by_activity,
     "_lastUpdated": _by_moment,
 }

@@ -12,7 +12,7 @@ from bench.retrieval.typos import TYPOS
 
 _RECALL_AT_10: Final[Mapping[float, tuple[str, ...]]] = {
     0.999: ("accents", "case", "order", "separators"),
-    0.995: (*TYPOS, "name + city", "name + profession"),
+    0.995: (*TYPOS, "name + city", "family name + city", "name + profession", "family name + profession"),
     0.99: ("phonetic", "prefix 3", "prefix 4", "prefix 5", "prefix + typo"),
     0.98: ("compound half", "initials", "misspelt name + city", "name + misspelt city"),
     0.95: ("two typos",),

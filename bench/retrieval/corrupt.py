@@ -30,6 +30,10 @@ PARTICLES: Final = frozenset(
     {"de", "du", "des", "d", "le", "la", "les", "l", "van", "von", "der", "den", "ben", "el", "al", "da", "dos", "das"}
     | {"di", "della", "dell", "del", "ould", "ait"}
 )
+NAME_CITY: Final = "name + city"
+FAMILY_CITY: Final = "family name + city"
+NAME_PROFESSION: Final = "name + profession"
+FAMILY_PROFESSION: Final = "family name + profession"
 _ACCENTED: Final = {"e": "éèêë", "a": "àâ", "i": "îï", "o": "ôö", "u": "ùûü", "c": "ç"}
 _SEPARATORS: Final = ("", "", " ", "-", "'", "’", "‑")
 _ABBREVIATED: Final = ((".-", "."), ("-", "."), ("-", ""), (". ", "."), (" ", ""), ("", ""))  # J.-P. to JP
@@ -288,20 +292,20 @@ def _bearers(people: People, names: frozenset[str]) -> dict[str, list[Person]]:
 # -- names with a place or a trade -------------------------------------------------------------------------------------
 
 
-def name_and_city(dice: Random, person: Person) -> tuple[str, str, Asked] | None:
+def name_and_city(dice: Random, person: Person, *, family_only: bool) -> tuple[str, str, Asked] | None:
     """A name, where the person works, and the query that both make: the town, one time in ten its postal code."""
     place = _place(dice, person)
     if place is None:
         return None
-    name, reading = _name(dice, person)
+    name, reading = _family(person) if family_only else _whole(dice, person)
     town = everyday.town(dice, place)
-    text = _beside(dice, name, town)
-    return name, town, Asked("name + city", text, person, (reading,), places=frozenset({place}))
+    kind = FAMILY_CITY if family_only else NAME_CITY
+    return name, town, Asked(kind, _beside(dice, name, town), person, (reading,), places=frozenset({place}))
 
 
-def name_city(dice: Random, person: Person) -> Asked | None:
+def name_city(dice: Random, person: Person, *, family_only: bool = False) -> Asked | None:
     """A name and where the person works."""
-    drawn = name_and_city(dice, person)
+    drawn = name_and_city(dice, person, family_only=family_only)
     return None if drawn is None else drawn[2]
 
 
@@ -336,20 +340,27 @@ def misspelt_name_city(dice: Random, person: Person) -> Asked | None:
     return Asked("misspelt name + city", text, person, readings, places=frozenset({place}))
 
 
-def name_profession(dice: Random, person: Person) -> Asked | None:
+def name_profession(dice: Random, person: Person, *, family_only: bool = False) -> Asked | None:
     """A name and a trade, in everyday words or in the register's."""
     drawn = everyday.trade(dice, person)
     if drawn is None:
         return None
     word, trade = drawn
-    name, reading = _name(dice, person)
-    return Asked("name + profession", _beside(dice, name, word), person, (reading,), trade=trade)
+    name, reading = _family(person) if family_only else _whole(dice, person)
+    kind = FAMILY_PROFESSION if family_only else NAME_PROFESSION
+    return Asked(kind, _beside(dice, name, word), person, (reading,), trade=trade)
 
 
 def _name(dice: Random, person: Person) -> tuple[str, Reading]:
     """The family name alone, or the whole name."""
-    if dice.random() < 0.5:
-        return plain(person.family), SameName(person.family_words)
+    return _family(person) if dice.random() < 0.5 else _whole(dice, person)
+
+
+def _family(person: Person) -> tuple[str, Reading]:
+    return plain(person.family), SameName(person.family_words)
+
+
+def _whole(dice: Random, person: Person) -> tuple[str, Reading]:
     return Typed.of(person).text(dice), _meant(person)
 
 
@@ -380,8 +391,10 @@ _DRAWS: Final[Mapping[str, Draw]] = {
     **{kind: partial(one_typo, kind=kind) for kind in TYPOS},
     "two typos": two_errors,
     "initials": initials,
-    "name + city": name_city,
-    "name + profession": name_profession,
+    NAME_CITY: name_city,
+    FAMILY_CITY: partial(name_city, family_only=True),
+    NAME_PROFESSION: name_profession,
+    FAMILY_PROFESSION: partial(name_profession, family_only=True),
     "name + misspelt city": name_misspelt_city,
     "misspelt name + city": misspelt_name_city,
 }

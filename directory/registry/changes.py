@@ -11,15 +11,33 @@ from sqlalchemy import Connection, text
 from directory.model import LEFT_DAYS, EndedActivity, Kind
 from directory.withdrawal import Withdrawn
 
+# -- records -----------------------------------------------------------------------------------------------------------
+
+_CREATE_STOOD: Final = """
+    CREATE TEMP TABLE stood (
+        kind text COLLATE "C" NOT NULL, key text COLLATE "C" NOT NULL, PRIMARY KEY (kind, key)
+    ) ON COMMIT DROP
+"""
+_SEE: Final = """
+    INSERT INTO stood (kind, key)
+    SELECT t.kind, t.key FROM touched t JOIN practitioner p ON p.national_id = t.key
+    WHERE t.kind = 'practitioner' AND t.direct
+    UNION ALL
+    SELECT t.kind, t.key FROM touched t JOIN organization o ON o.key = t.key
+    WHERE t.kind = 'organization' AND t.direct
+"""
 # Persons and structures; mailboxes have their own dates. Whether a record is gone is seen here, once: nobody looks for
-# those that are among all that have ever changed.
+# those that are among all that have ever changed. Mailboxes and diplomas name people who never were there: only what
+# stood there before can leave.
 _NOTE: Final = """
     INSERT INTO record_change (kind, key, at, gone)
-    SELECT t.kind, t.key, committed_at, NOT CASE t.kind
+    SELECT t.kind, t.key, committed_at, NOT present
+    FROM register_state, touched t CROSS JOIN LATERAL (SELECT CASE t.kind
         WHEN 'practitioner' THEN EXISTS (SELECT FROM practitioner p WHERE p.national_id = t.key)
         ELSE EXISTS (SELECT FROM organization o WHERE o.key = t.key)
-    END
-    FROM touched t, register_state WHERE t.own AND t.kind IN ('practitioner', 'organization')
+    END AS present) AS seen
+    WHERE t.own AND t.kind IN ('practitioner', 'organization')
+        AND (present OR EXISTS (SELECT FROM stood s WHERE s.kind = t.kind AND s.key = t.key))
     ON CONFLICT (kind, key) DO UPDATE SET at = excluded.at, gone = excluded.gone
 """
 _FORGET: Final = "DELETE FROM record_change WHERE gone AND at < clock_timestamp() - make_interval(days => :days)"
@@ -70,12 +88,15 @@ _ENDED: Final = """
 
 
 def begin(connection: Connection) -> None:
-    """Make the empty table `worked` for this transaction."""
+    """Make the empty tables `stood` and `worked` for this transaction."""
+    connection.execute(text(_CREATE_STOOD))
     connection.execute(text(_CREATE_WORKED))
 
 
 def remember(connection: Connection) -> None:
-    """Keep for this transaction what the persons whom `touched` names directly do before they change."""
+    """Keep for this transaction which records that `touched` names directly are there before they change, and what the
+    persons among them do."""
+    connection.execute(text(_SEE))
     connection.execute(text(_REMEMBER))
 
 

@@ -47,7 +47,9 @@ class Evidence:
         return history.held_by(self._database, key if kind is Kind.PRACTITIONER else key[1:])
 
     def record_on(self, key: str, at: dt.datetime) -> tuple[Kind, Record]:
-        """A record as it was shown at an instant. Raises as `versions`."""
+        """A record as it was shown at an instant. Raises as `versions`; of what lies too far back nothing is known."""
+        if at < dt.datetime.now(dt.UTC) - dt.timedelta(days=self._settings.history_days):
+            raise history.forgotten(at)
         kind, found = record_of(self._database, key)
         return kind, history.record_on(self._database, kind, found, at)
 

@@ -88,7 +88,7 @@ _BEARERS: Final = (
 
 
 def begin(connection: Connection) -> None:
-    """Make the empty tables `touched` and `worked` for this transaction."""
+    """Make the empty table `touched`, and those of `changes`, for this transaction."""
     connection.execute(text(_CREATE))
     changes.begin(connection)
 

@@ -149,10 +149,13 @@ def record_on(database: Database, kind: Kind, key: str, at: dt.datetime) -> Reco
     the past is put together by the very statements that put together one of today.
 
     Raises:
-        NotFound: it was not there then, or nothing is remembered of it.
+        NotFound: it was not there then, or nothing is remembered of it, or of that time.
     """
     with translated(), database.engine.connect() as connection, connection.begin() as transaction:
         withdrawn = read_withdrawn(connection)
+        first = runs.first_applied(connection, _IMPORT[kind])
+        if first is not None and first.finished_at is not None and at < first.finished_at:
+            raise forgotten(at)
         past = _Past(connection, at)
         rows = past.rows(kind, key)
         if rows is None or _hidden(withdrawn, kind, key):
@@ -283,6 +286,11 @@ def _hidden(withdrawn: Withdrawn, kind: Kind, key: str) -> bool:
         Kind.MAILBOX: withdrawn.mailboxes,
     }
     return key in hidden[kind]
+
+
+def forgotten(at: dt.datetime) -> NotFound:
+    """Nothing is remembered of a moment: before the first import, or longer ago than history is kept."""
+    return NotFound(f"nothing is remembered of {at:%Y-%m-%d %H:%M}", fr=f"rien n'est retenu du {at:%d/%m/%Y %H:%M}")
 
 
 def _unknown(key: str) -> NotFound:

@@ -110,15 +110,16 @@ def finish_run(
     warnings: Sequence[str] = (),
     revision: int | None = None,
     details: Mapping[str, Any] | None = None,
-) -> None:
-    """Remember how an import ended; inside its own transaction when it was applied, so that both or neither hold.
+) -> bool:
+    """Remember how an import ended, once; inside its own transaction when it was applied, so that both or neither hold.
+    False where that is known already: what goes wrong after the commit undoes nothing of it.
 
     `details` are for its report: `durations_s` by stage, `rejected` lines by reason, `slices` (changes by source, by
     `profession` and `department`, by code) and `moves` of addresses between domains.
     """
-    connection.execute(
+    ended = connection.execute(
         update(import_run)
-        .where(import_run.c.id == run_id)
+        .where(import_run.c.id == run_id, import_run.c.status == "running")
         .values(
             status=status,
             finished_at=func.clock_timestamp(),
@@ -131,6 +132,7 @@ def finish_run(
             details=dict(details or {}),
         )
     )
+    return ended.rowcount == 1
 
 
 def keep_rejected(connection: Connection, run_id: int, lines: Sequence[RejectedLine]) -> None:
@@ -166,7 +168,7 @@ def show_run(database: Database, run_id: int) -> Run:
     with database.reading() as connection:
         row = connection.execute(select(import_run).where(import_run.c.id == run_id)).one_or_none()
         if row is None:
-            raise NotFound(f"there is no run {run_id}")
+            raise _no_run(run_id)
         of_run = rejected_line.c.run_id == run_id
         reasons = connection.execute(
             select(rejected_line.c.reason, func.count().label("number")).where(of_run).group_by(rejected_line.c.reason)
@@ -259,10 +261,14 @@ def rejected_of(database: Database, run_id: int) -> Iterator[RejectedLine]:
     """
     with database.reading() as connection:
         if connection.execute(select(import_run.c.id).where(import_run.c.id == run_id)).one_or_none() is None:
-            raise NotFound(f"there is no run {run_id}")
+            raise _no_run(run_id)
         kept = select(rejected_line).where(rejected_line.c.run_id == run_id)
         for row in connection.execute(kept.order_by(rejected_line.c.file, rejected_line.c.line)):
             yield _line(row)
+
+
+def _no_run(run_id: int) -> NotFound:
+    return NotFound(f"there is no run {run_id}", fr=f"il n'y a pas d'import {run_id}")
 
 
 def _line(row: Row[Any]) -> RejectedLine:

@@ -178,7 +178,10 @@ def _record(connection: Connection, key: str) -> tuple[Kind, str, bool]:
     row = connection.execute(lifted.union(left)).first()
     if row is not None:
         return Kind(row.kind), key, False
-    raise InvalidInput(f"{key} is no address, and no identifier of a professional or structure of the register")
+    raise InvalidInput(
+        f"{key} is no address, and no identifier of a professional or structure of the register",
+        fr=f"{key} n'est ni une adresse, ni l'identifiant d'un professionnel ou d'une structure du registre",
+    )
 
 
 def _named(connection: Connection, key: str) -> list[tuple[Kind, str]]:

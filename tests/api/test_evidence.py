@@ -61,6 +61,8 @@ def test_a_record_reads_as_it_was(client: TestClient) -> None:
     then = client.get(f"/v1/mailboxes/{BOX}", params={"as_of": first}).json()
     assert then["record_as_of"] == first
     assert then["mailbox"]["holders"][0]["rpps"] == "10990000001"
+    typed = first.replace("Z", "+00:00")  # the plus sign not encoded
+    assert client.get(f"/v1/mailboxes/{BOX}?as_of={typed}").json()["mailbox"] == then["mailbox"]
     today = client.get(f"/v1/mailboxes/{BOX}").json()
     assert today["mailbox"]["holders"][0]["rpps"] == "10990000002"
     assert today["mailbox"].keys() == then["mailbox"].keys()
@@ -70,7 +72,9 @@ def test_a_record_reads_as_it_was(client: TestClient) -> None:
     ("path", "status"),
     [
         (f"/v1/mailboxes/{BOX}?as_of=yesterday", 422),
-        (f"/v1/mailboxes/{BOX}?as_of=1999-01-01", 200),  # it was there before what is remembered began
+        (f"/v1/mailboxes/{BOX}?as_of=1999-01-01", 404),  # nothing is remembered of that time
+        (f"/v1/mailboxes/{BOX}?as_of=2999-01-01", 422),
+        (f"/v1/mailboxes/{BOX}?as_of=2999-01-01T00:00:00Z", 422),
         ("/v1/mailboxes/nobody@x.mssante.fr/history", 404),
         (f"/v1/practitioners/{BOX}/history", 404),
         ("/v1/practitioners/dupont/history", 422),

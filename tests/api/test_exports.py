@@ -84,6 +84,13 @@ def test_an_export_by_filter_holds_those_who_fit(client: TestClient) -> None:
     assert exported(client, "mailboxes.ndjson", city="atlantis").text == ""
 
 
+def test_a_part_is_not_saved_under_the_name_of_the_whole_or_of_another_part(client: TestClient) -> None:
+    asked: list[dict[str, str]] = [{}, {"city": "Saint-Étienne"}, {"city": "Saint Étienne"}, {"department": "69"}]
+    names = [exported(client, "mailboxes.csv", **one).headers["content-disposition"] for one in asked]
+    assert len(set(names)) == len(names)
+    assert names[1].startswith('attachment; filename="annuaire-mailboxes-city-saint-etienne-')
+
+
 def test_a_table_has_a_line_of_names_and_a_row_for_each_holder(client: TestClient) -> None:
     rows = list(csv.DictReader(io.StringIO(exported(client, "mailboxes.csv").text)))
     assert len(rows) == 9

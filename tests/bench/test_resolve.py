@@ -6,6 +6,7 @@ import pytest
 
 from bench.people import Holder
 from bench.resolve import draw, judged, mixed
+from bench.retrieval.corrupt import FAMILY_CITY, NAME_CITY
 from bench.retrieval.people import People, Person
 
 _PEOPLE = [
@@ -20,9 +21,10 @@ def resolved(national_id: str) -> dict[str, object]:
     return {"status": "resolved", "practitioner": {"national_id": national_id}}
 
 
-@pytest.mark.parametrize("seed", range(20))
-def test_a_recipient_says_how_many_fit_and_only_they_are_right(seed: int) -> None:
-    (named,) = draw(PEOPLE, 1, seed)
+@pytest.mark.parametrize("kind", [NAME_CITY, FAMILY_CITY])
+@pytest.mark.parametrize("seed", range(10))
+def test_a_recipient_says_how_many_fit_and_only_they_are_right(seed: int, kind: str) -> None:
+    (named,) = draw(PEOPLE, kind, 1, seed)
     fitting = [person for person in _PEOPLE if named.asked.right(person)]
     assert named.fitting == len(fitting) >= 1
     for person in _PEOPLE:
@@ -35,7 +37,19 @@ def test_a_recipient_says_how_many_fit_and_only_they_are_right(seed: int) -> Non
 
 
 def test_the_same_seed_draws_the_same_recipients() -> None:
-    assert draw(PEOPLE, 30, 7) == draw(PEOPLE, 30, 7) != draw(PEOPLE, 30, 8)
+    assert draw(PEOPLE, NAME_CITY, 30, 7) == draw(PEOPLE, NAME_CITY, 30, 7) != draw(PEOPLE, NAME_CITY, 30, 8)
+
+
+def test_one_class_gives_whole_names_and_the_other_family_names_alone() -> None:
+    whole, family = (draw(PEOPLE, kind, 30, 1) for kind in (NAME_CITY, FAMILY_CITY))
+    assert {tuple(sorted(one.name.split())) for one in whole} == {
+        ("martin", "sophie"),
+        ("martin", "paul"),
+        ("anne", "lefebvre"),
+    }
+    assert {one.name for one in family} == {"martin", "lefebvre"}
+    assert {one.fitting for one in whole} == {1}
+    assert {one.fitting for one in family} == {1, 2}
 
 
 def test_a_gateway_gives_numbers_addresses_and_names() -> None:

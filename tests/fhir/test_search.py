@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Any
 from urllib.parse import quote
 
 import pytest
@@ -211,6 +212,19 @@ def test_a_search_can_be_posted_as_a_form(fhir: Fhir) -> None:
     answer = fhir.http.post("/fhir/v2/Practitioner/_search", data=form, params={"active": "true"})
     assert [one["resource"]["id"] for one in answer.json()["entry"]] == [IDLE.national_id]
     assert fhir.http.post("/fhir/v2/Practitioner/_search", json=form).status_code == 400
+
+
+def test_a_form_is_read_whether_its_letters_are_encoded_or_not(fhir: Fhir) -> None:
+    for form, status in (("family=œuvrard", 200), ("family=%C5%93uvrard", 200)):
+        answer = _posted(fhir, form.encode())
+        assert (answer.status_code, answer.json()["total"]) == (status, 1)
+    assert _posted(fhir, "family=mär".encode("latin-1")).status_code == 400
+    assert _posted(fhir, b"family=m%E4r").status_code == 400
+
+
+def _posted(fhir: Fhir, form: bytes) -> Any:
+    sent = {"Content-Type": "application/x-www-form-urlencoded"}
+    return fhir.http.post("/fhir/v2/Practitioner/_search", content=form, headers=sent)
 
 
 def test_names_are_found_by_any_letters_however_they_are_written(fhir: Fhir) -> None:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -103,6 +104,7 @@ def test_a_run_can_be_reverted_to(database: Database, tmp_path: Path) -> None:
 _IMPORT = """
 import sys
 from pathlib import Path
+from typing import Any
 from directory.registry import loading
 from directory.registry.database import connect
 from importers.mailboxes import import_mailboxes
@@ -151,6 +153,20 @@ def test_an_import_killed_before_its_commit_leaves_yesterday_and_the_next_just_w
     statuses = [run.status for run in runs.list_runs(database)]
     assert statuses.count("failed") == 1
     assert "running" not in statuses
+
+
+def test_what_was_applied_stays_applied_when_it_is_interrupted_after_its_commit(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(**_: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("importers.pipeline.ImportReport", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        import_mailboxes(database, [many(tmp_path / "a", range(10))], OPTIONS)
+    [run] = runs.list_runs(database)
+    assert (run.status, run.revision) == ("applied", 1)
+    assert len(addresses(database)) == 10
 
 
 def test_a_second_import_is_refused_at_once(database: Database, tmp_path: Path) -> None:

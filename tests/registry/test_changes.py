@@ -96,6 +96,25 @@ def test_who_leaves_is_known_to_have_left_and_who_comes_back_has_not(filled: Dat
     assert changed(filled) == {THIRD}
 
 
+def test_who_never_was_there_has_not_left(filled: Database, tmp_path: Path) -> None:
+    mailboxes_are(
+        filled, tmp_path, mailbox("jean.nom2@medecin.mssante.fr", 2), mailbox("jean.nom9@medecin.mssante.fr", 9)
+    )
+    assert changed(filled) == set()
+    with RegistryRegister(filled.url).open() as source:
+        assert list(source.left()) == []
+
+
+def test_who_has_left_does_not_leave_again_with_a_mailbox(filled: Database, tmp_path: Path) -> None:
+    register_is(filled, tmp_path, {**person(1), **structure()}, person(3))
+    with RegistryRegister(filled.url).open() as source:
+        [(_, key, at)] = source.left()
+    mailboxes_are(filled, tmp_path, mailbox("jean.nom2@medecin.mssante.fr", 2, family_name="AUTREMENT"))
+    with RegistryRegister(filled.url).open() as source:
+        assert list(source.left()) == [(Kind.PRACTITIONER, key, at)]
+        assert source.state.committed_at != at
+
+
 def test_a_withdrawn_person_is_not_among_those_who_left(filled: Database) -> None:
     withdraw(filled, "10990000001", "threatened", "the officer")
     with RegistryRegister(filled.url).open() as source:

@@ -118,6 +118,14 @@ def test_was_this_address_published_for_this_professional_on_that_day(database: 
         history.record_on(database, Kind.MAILBOX, "nobody@x.mssante.fr", before)
 
 
+def test_of_the_time_before_the_first_import_nothing_is_told(database: Database, tmp_path: Path) -> None:
+    before = now(database)
+    bring_mailboxes(database, tmp_path, 1, mailbox(BOX, 1))
+    with pytest.raises(NotFound, match="nothing is remembered of"):
+        history.record_on(database, Kind.MAILBOX, BOX, before)
+    assert isinstance(history.record_on(database, Kind.MAILBOX, BOX, now(database)), Mailbox)
+
+
 def test_the_past_of_a_person_quotes_the_structure_as_it_was_named_then(database: Database, tmp_path: Path) -> None:
     bring_people(database, tmp_path, 1, person(1) | structure(name="CLINIQUE DU LAC"))
     bring_mailboxes(database, tmp_path, 1, mailbox(BOX, 1))

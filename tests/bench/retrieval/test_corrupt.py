@@ -11,7 +11,7 @@ from random import Random
 import pytest
 
 from bench.retrieval.corrupt import CLASSES, PARTICLES, pairs, queries
-from bench.retrieval.judge import Asked
+from bench.retrieval.judge import Asked, SameName
 from bench.retrieval.letters import distance, plain, words
 from bench.retrieval.people import People
 from bench.retrieval.typos import AZERTY, TYPOS, two_typos, typo
@@ -202,7 +202,7 @@ def test_the_list_of_pairs_is_long_and_every_pair_is_two_spellings_of_one_word_e
 
 
 def test_a_town_is_where_the_person_works_and_a_misspelt_one_is_nearly(drawn: Callable[[str], list[Asked]]) -> None:
-    for asked in drawn("name + city"):
+    for asked in (*drawn("name + city"), *drawn("family name + city")):
         assert asked.places
         assert asked.places <= asked.meant.places
     for asked in drawn("name + misspelt city"):
@@ -212,8 +212,18 @@ def test_a_town_is_where_the_person_works_and_a_misspelt_one_is_nearly(drawn: Ca
         assert distance(meant, wrong) == 1
 
 
+@pytest.mark.parametrize("beside", ["city", "profession"])
+def test_a_name_is_whole_and_a_family_name_is_alone(drawn: Callable[[str], list[Asked]], beside: str) -> None:
+    for asked in drawn(f"name + {beside}"):
+        assert not Counter(name_of(asked)) - Counter(typed(asked))
+    for asked in drawn(f"family name + {beside}"):
+        [reading] = asked.readings
+        assert reading == SameName(asked.meant.family_words)
+        assert not Counter(asked.meant.family_words) - Counter(typed(asked))
+
+
 def test_trades_are_asked_in_everyday_words_and_in_the_register_s(drawn: Callable[[str], list[Asked]]) -> None:
-    trades = [asked.trade for asked in drawn("name + profession")]
+    trades = [asked.trade for asked in (*drawn("name + profession"), *drawn("family name + profession"))]
 
     assert any(trade and trade.codes for trade in trades)
     assert any(trade and trade.words for trade in trades)
