@@ -62,7 +62,7 @@ def router(index: Index, past: Past) -> APIRouter:
 
 def _add(routes: APIRouter, place: str, kind: Kind, called: str, example: str, index: Index, past: Past) -> None:
     # Annotations are not postponed in this module: the example is the place's own.
-    identifier_of = Annotated[str, Path(max_length=300, examples=[example])]
+    identifier_of = Annotated[str, Path(max_length=300, description="Any that names it.", examples=[example])]
 
     @routes.get(
         f"/v1/{place}/{{identifier}}/history",

@@ -86,7 +86,7 @@ def router(settings: Settings, index: Index) -> APIRouter:
     async def export(
         request: Request,
         asking: Asking,
-        name: Annotated[FileName, PathParameter(examples=["practitioners.ndjson"])],
+        name: Annotated[FileName, PathParameter(description="What, in which form.", examples=["practitioners.ndjson"])],
         filters: Annotated[Filters, Query()],
     ) -> Response:
         asking.needs(Scope.EXPORT)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 from urllib.parse import unquote_to_bytes
 
 from fastapi import Request
 
 from directory.errors import InvalidInput
 from directory.settings import Settings
+
+LIMITED: Final = "A node gives no more than `ANNUAIRE_HTTP_LIMIT_MAX` at once: 100 unless set otherwise."
 
 
 def check_readable(query: bytes) -> None:

@@ -34,7 +34,14 @@ def router(index: Index, past: evidence.Past) -> APIRouter:
     @routes.head("/v1/practitioners/{identifier}", include_in_schema=False)
     async def practitioner(
         request: Request,
-        identifier: Annotated[str, Path(max_length=300, examples=[examples.RPPS, examples.NATIONAL_ID])],
+        identifier: Annotated[
+            str,
+            Path(
+                max_length=300,
+                description="RPPS number, ADELI number or national identifier.",
+                examples=[examples.RPPS, examples.NATIONAL_ID],
+            ),
+        ],
         as_of: evidence.AsOf = None,
     ) -> Response:
         if as_of is not None:
@@ -51,7 +58,14 @@ def router(index: Index, past: evidence.Past) -> APIRouter:
     @routes.head("/v1/organizations/{identifier}", include_in_schema=False)
     async def organization(
         request: Request,
-        identifier: Annotated[str, Path(max_length=300, examples=[examples.STRUCTURE, examples.FINESS])],
+        identifier: Annotated[
+            str,
+            Path(
+                max_length=300,
+                description="Key, FINESS or SIRET.",
+                examples=[examples.STRUCTURE, examples.FINESS],
+            ),
+        ],
         as_of: evidence.AsOf = None,
     ) -> Response:
         if as_of is not None:
@@ -68,7 +82,7 @@ def router(index: Index, past: evidence.Past) -> APIRouter:
     @routes.head("/v1/mailboxes/{address}", include_in_schema=False)
     async def mailbox(
         request: Request,
-        address: Annotated[str, Path(max_length=300, examples=[examples.ADDRESS])],
+        address: Annotated[str, Path(max_length=300, description="In any case.", examples=[examples.ADDRESS])],
         as_of: evidence.AsOf = None,
     ) -> Response:
         if as_of is not None:

@@ -14,7 +14,7 @@ from api import answers, cursors
 from api.access import Asking, Visit
 from api.answers import matches, register
 from api.filters import ALL_KINDS, Filters, KindName
-from api.parameters import most_of
+from api.parameters import LIMITED, most_of
 from api.problems import declared
 from directory import nomenclature
 from directory.errors import InvalidInput
@@ -53,7 +53,7 @@ class SearchParameters(Filters):
         "has_mailbox; several separated by commas.",
         examples=["profession,department"],
     )
-    limit: int | None = Parameter(None, ge=1, le=1000, description="Most matches of one answer.")
+    limit: int | None = Parameter(None, ge=1, description=f"Most matches of one answer. {LIMITED}")
     cursor: str | None = Parameter(None, max_length=100, description="Where to go on: from `next`, as it stands.")
     explain: bool = Parameter(False, description="Say how each score is made.")
 

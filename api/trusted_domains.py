@@ -68,7 +68,8 @@ def router(index: Index) -> APIRouter:
     )
     @routes.head("/v1/trusted-domains/{domain}", include_in_schema=False)
     async def domain(
-        request: Request, domain: Annotated[str, Path(max_length=320, examples=["medecin.mssante.fr"])]
+        request: Request,
+        domain: Annotated[str, Path(max_length=320, description="Or an address.", examples=["medecin.mssante.fr"])],
     ) -> Response:
         known_only(request)
         if domain_of(domain) is None:

@@ -17,7 +17,7 @@ from starlette.responses import Response
 from api import answers, cursors
 from api.access import Asking
 from api.filters import Filters, Texts
-from api.parameters import most_of
+from api.parameters import LIMITED, most_of
 from api.problems import declared
 from directory import nomenclature
 from directory.errors import InvalidInput
@@ -47,7 +47,7 @@ class AreaParameters(BaseModel):
     department: Texts | None = Parameter(None, description="Département, code or name.", examples=[["69"]])
     profession: Texts | None = Parameter(None, description="Profession code.", examples=[["10"]])
     expertise: Texts | None = Parameter(None, description="Savoir-faire code.")
-    limit: int | None = Parameter(None, ge=1, le=1000, description="Most professionals of one answer.")
+    limit: int | None = Parameter(None, ge=1, description=f"Most professionals of one answer. {LIMITED}")
     cursor: str | None = Parameter(None, max_length=100, description="Where to go on: from `next`, as it stands.")
 
     @property

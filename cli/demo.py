@@ -54,6 +54,8 @@ def _claim(database: Database) -> None:
 
 
 def _load(settings: Settings, database: Database, files: Path, professionals: int) -> None:
+    """Import what the register holds nothing of yet: who has imported a later day goes on from there."""
+    from directory.registry.status import dates_of
     from importers.mailboxes import import_mailboxes
     from importers.report import ImportOptions
     from importers.rpps import import_rpps
@@ -64,9 +66,13 @@ def _load(settings: Settings, database: Database, files: Path, professionals: in
     with bars() as progress:
         if not (files / "manifest.json").exists():
             generate(files, professionals=professionals, progress=progress)
-        import_rpps(database, [files], options, progress)
-        import_mailboxes(database, [files], options, progress)
-        import_trusted_domains(database, [files / "listeblanchemssante.xml"], options, progress)
+        held = dates_of(database)
+        if "rpps" not in held:
+            import_rpps(database, [files], options, progress)
+        if "mailboxes" not in held:
+            import_mailboxes(database, [files], options, progress)
+        if "trusted-domains" not in held:
+            import_trusted_domains(database, [files / "listeblanchemssante.xml"], options, progress)
 
 
 def _build(settings: Settings, database: Database) -> None:

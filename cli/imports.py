@@ -23,10 +23,11 @@ imports: Final = typer.Typer(help="Import an extract: rpps, mailboxes or trusted
 runs: Final = typer.Typer(help="Imports so far: list, show, apply a held one, revert to an earlier one.")
 
 _PATHS = typer.Argument(help="A .zip, .txt or .xml file, or a folder that holds them.", exists=True)
-_DRY_RUN = typer.Option(False, "--dry-run", help="Say what would change, and change nothing.")
+_DRY_RUN = typer.Option(False, "--dry-run", help="Say what would change, and change nothing; 3 if it would be held.")
 _JSON = typer.Option(False, "--json", help="For machines.")
 _OLDER = typer.Option(False, "--allow-older", help="Accept a file older than what the register holds.")
 _HELD: Final = 3
+_CHANGES: Final = ("created", "changed", "removed", "unchanged")
 
 
 def register(app: typer.Typer) -> None:
@@ -120,18 +121,26 @@ def _tell(report: ImportReport, json: bool) -> None:
     if report.status == "held":
         say(f"held: nothing was changed; look at it with: annuaire runs show {report.run_id}")
         raise typer.Exit(_HELD)
+    if report.status == "dry-run" and report.reasons:
+        say("it would be held for a human, for the reasons above" if not json else "it would be held for a human")
+        raise typer.Exit(_HELD)
 
 
 def _describe(run: dict[str, Any]) -> None:
     """A run in words and a table, the same for a fresh report and for one looked up later."""
+    from importers.guards import RECORDS
+
     head = f"run {run['run_id']}" if run.get("run_id") else "run"
     print(f"{head} {run['kind']}: {run['status']}, data of {run.get('as_of') or 'unknown date'}")
     counts = run.get("counts") or {}
     kinds = {name: value for name, value in counts.items() if isinstance(value, dict)}
-    columns = list(dict.fromkeys(column for value in kinds.values() for column in value))
+    found = {column for value in kinds.values() for column in value}
+    columns = [column for column in _CHANGES if column in found]
     if kinds:
         table(
-            ["", *columns], [[name, *(value.get(c) for c in columns)] for name, value in kinds.items()], right=columns
+            ["", *columns],
+            [[RECORDS[name][0], *(value.get(c) for c in columns)] for name, value in kinds.items()],
+            right=columns,
         )
     for name, value in counts.items():
         if not isinstance(value, dict):
@@ -152,6 +161,8 @@ def list_runs(context: typer.Context, json: bool = _JSON, limit: int = typer.Opt
 
     with open_database(context.obj, reader=True) as database:
         found = [run.as_json() for run in register_runs.list_runs(database, limit)]
+    for run in found:
+        del run["rejected_lines"]  # `runs show` has a sample of them
     if json:
         print_json(found)
     else:

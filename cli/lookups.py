@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 import typer
 
 from cli import explanation
-from cli.output import print_json, table
+from cli.output import print_json, say, table
 from directory.settings import Settings
+
+if TYPE_CHECKING:
+    from directory.index.answers import Page
 
 
 def register(app: typer.Typer) -> None:
@@ -23,7 +26,7 @@ def search(
     explain: bool = typer.Option(False, "--explain", help="Say what each step found and how scores are made."),
     json: bool = typer.Option(False, "--json", help="For machines."),
 ) -> None:
-    """Find professionals, structures and mailboxes."""
+    """Find professionals, structures and mailboxes. Exit code 1 where nothing is found, as grep has it."""
     from directory.index.reader import Index
     from directory.query import TextQuery
 
@@ -50,16 +53,23 @@ def search(
         }
     if json:
         print_json(answer)
-        return
+    else:
+        _tell(matches, page)
+    raise typer.Exit(0 if matches else 1)
+
+
+def _tell(matches: list[dict[str, Any]], page: Page) -> None:
     for line in explanation.before(page.steps):
         print(line)
-    table(["score", "kind", "name", "profession", "place", "mailbox"], [_row(match) for match in matches])
-    scored = [(match["score"], str(_row(match)[2]), match["why"]) for match in matches] if explain else []
+    if matches:
+        table(["score", "kind", "name", "profession", "place", "mailbox"], [_row(match) for match in matches])
+    else:
+        say("nothing found")
+    scored = [(match["score"], str(_row(match)[2]), match["why"]) for match in matches if "why" in match]
     for line in explanation.after(page.steps, scored):
         print(line)
     if not page.complete:
         print("… and more: give another word, or --limit")
-    raise typer.Exit(0 if matches else 1)
 
 
 def _row(match: dict[str, Any]) -> list[object]:

@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 import polars as pl
 
-from directory.model import Kind
 from directory.registry import loading, slices
 from directory.registry.loading import Merge, Plan
 from directory.registry.runs import Run
@@ -23,6 +22,24 @@ SMALL: Final = 20
 _SLICE: Final = 50  # records of one département or domain, from which on its percentage means something
 _MOVED: Final = 100  # addresses that leave one domain for another under the same name in one night
 BASELINE: Final = dt.timedelta(days=7)
+RECORDS: Final = {
+    "activity": ("professionals", "professionnels"),
+    "organization": ("structures", "structures"),
+    "expertise": ("persons with expertises", "personnes avec savoir-faire"),
+    "diploma": ("persons with diplomas", "personnes avec diplômes"),
+    "mailbox": ("mailboxes", "boîtes aux lettres"),
+    "trusted_domain": ("trusted domains", "domaines de confiance"),
+    "operator": ("operators", "opérateurs"),
+}
+"""What each source counts: the persons of a file, not its rows."""
+_VERBS: Final = {"remove": "supprimerait", "change": "modifierait"}
+
+
+class Reason(NamedTuple):
+    """A sentence, in both languages of whoever reads a report."""
+
+    en: str
+    fr: str
 
 
 def reasons_to_hold(
@@ -32,13 +49,13 @@ def reasons_to_hold(
     rejected: int,
     earlier: Sequence[Run],
     options: ImportOptions,
-) -> list[str]:
+) -> list[Reason]:
     """Why this import should wait for a human; empty when it may go on.
 
     `rows` are the data lines read per layout, `rejected` the number of quarantined ones, `earlier` the runs in force of
     the last days, newest first.
     """
-    reasons: list[str] = []
+    reasons: list[Reason] = []
     for plan in plans:
         reasons += _too_much(plan, options)
         reasons += _too_much_of_a_departement(merge, plan, options)
@@ -47,24 +64,32 @@ def reasons_to_hold(
     reasons += _too_few_rows(rows, earlier, options)
     total = sum(rows.values()) + rejected
     if rejected >= SMALL and rejected > options.rejected_limit * total:
-        share = _percent(rejected, total)
-        reasons.append(f"{rejected} of {total} lines were rejected ({share}, limit {options.rejected_limit:.0%})")
+        share, limit = _percent(rejected, total), f"{options.rejected_limit:.0%}"
+        reasons.append(
+            Reason(
+                f"{rejected} of {total} lines were rejected ({share}, limit {limit})",
+                f"{rejected} lignes sur {total} ont été rejetées ({share}, limite {limit})",
+            )
+        )
     return reasons
 
 
-def _too_much(plan: Plan, options: ImportOptions) -> list[str]:
+def _too_much(plan: Plan, options: ImportOptions) -> list[Reason]:
     found = []
     for verb, number in (("remove", plan.removed.height), ("change", plan.changed)):
         if number >= SMALL and number > options.removal_limit * plan.stored:
-            share = _percent(number, plan.stored)
+            share, limit = _percent(number, plan.stored), f"{options.removal_limit:.0%}"
+            en, fr = RECORDS[plan.source.name]
             found.append(
-                f"it would {verb} {number} of {plan.stored} {plan.source.name} records "
-                f"({share}, limit {options.removal_limit:.0%})"
+                Reason(
+                    f"it would {verb} {number} of {plan.stored} {en} ({share}, limit {limit})",
+                    f"il {_VERBS[verb]} {number} {fr} sur {plan.stored} ({share}, limite {limit})",
+                )
             )
     return found
 
 
-def _too_much_of_a_departement(merge: Merge, plan: Plan, options: ImportOptions) -> list[str]:
+def _too_much_of_a_departement(merge: Merge, plan: Plan, options: ImportOptions) -> list[Reason]:
     """Départements that would lose or change more than their share, the worst first."""
     if plan.source not in (loading.ACTIVITY, loading.ORGANIZATION, loading.MAILBOX):
         return []
@@ -76,51 +101,63 @@ def _too_much_of_a_departement(merge: Merge, plan: Plan, options: ImportOptions)
             continue
         for code, number, stored in merge.of_departments(plan.source.kind, keys, at_least=_SLICE):
             if number > options.removal_limit * stored:
-                share = _percent(number, stored)
+                share, limit = _percent(number, stored), f"{options.removal_limit:.0%}"
+                en, fr = RECORDS[plan.source.name]
                 found.append(
-                    f"it would {verb} {number} of {stored} {_WHAT[plan.source.kind]} of the département {code} "
-                    f"({share}, limit {options.removal_limit:.0%})"
+                    Reason(
+                        f"it would {verb} {number} of {stored} {en} of the département {code} ({share}, limit {limit})",
+                        f"il {_VERBS[verb]} {number} {fr} sur {stored} du département {code} ({share}, limite {limit})",
+                    )
                 )
     return found
 
 
-_WHAT: Final = {
-    Kind.PRACTITIONER: "activities",
-    Kind.ORGANIZATION: "structures",
-    Kind.MAILBOX: "mailboxes",
-}
-
-
-def _too_much_of_a_domain(merge: Merge, plan: Plan, options: ImportOptions) -> list[str]:
+def _too_much_of_a_domain(merge: Merge, plan: Plan, options: ImportOptions) -> list[Reason]:
     """Domains that would lose more than their share of mailboxes, and those that move to another one together."""
     gone = slices.domains_of(plan.removed)
     came = slices.domains_of(plan.changes.filter("is_new"))
     moved = slices.moves(gone, came).filter(pl.col("number") >= _MOVED)
-    found = [
-        f"{number} mailboxes would move from the domain {old}{merge.operator_of(old)} to {new}{merge.operator_of(new)}"
-        for old, new, number in moved.iter_rows()
-    ]
+    found = []
+    for old, new, number in moved.iter_rows():
+        here, there = old + merge.operator_of(old), new + merge.operator_of(new)
+        found.append(
+            Reason(
+                f"{number} mailboxes would move from the domain {here} to {there}",
+                f"{number} boîtes aux lettres passeraient du domaine {here} à {there}",
+            )
+        )
     left = gone.group_by("domain").len("number").filter(pl.col("number") >= _SLICE)
     for domain, number in left.sort("number", "domain", descending=True).iter_rows():
         stored = merge.mailboxes_at(domain)
         if number > options.removal_limit * stored:
+            share, limit, whose = _percent(number, stored), f"{options.removal_limit:.0%}", merge.operator_of(domain)
             found.append(
-                f"it would remove {number} of {stored} mailboxes of the domain {domain}{merge.operator_of(domain)} "
-                f"({_percent(number, stored)}, limit {options.removal_limit:.0%})"
+                Reason(
+                    f"it would remove {number} of {stored} mailboxes of the domain {domain}{whose} "
+                    f"({share}, limit {limit})",
+                    f"il supprimerait {number} boîtes aux lettres sur {stored} du domaine {domain}{whose} "
+                    f"({share}, limite {limit})",
+                )
             )
     return found
 
 
-def _too_few_rows(rows: Mapping[str, int], earlier: Sequence[Run], options: ImportOptions) -> list[str]:
+def _too_few_rows(rows: Mapping[str, int], earlier: Sequence[Run], options: ImportOptions) -> list[Reason]:
     """Files that have shrunk against the last one, or by a little every night against the fullest of the last days."""
     found = []
     for layout, number in rows.items():
         before = [held for held in (_rows_of(run, layout) for run in earlier) if held]
-        for held, whose in ((before[0], "the last one had"), (max(before), "within 7 days one had")) if before else ():
+        for held, en, fr in (
+            (before[0], "the last one had", "le précédent en avait"),
+            (max(before), "within 7 days one had", "en 7 jours un autre en a eu"),
+        ) if before else ():  # fmt: skip
             if held - number >= SMALL and number < options.row_floor * held:
+                share, floor = _percent(number, held), f"{options.row_floor:.0%}"
                 found.append(
-                    f"the {layout} file has {number} rows, {whose} {held} "
-                    f"({_percent(number, held)}, floor {options.row_floor:.0%})"
+                    Reason(
+                        f"the {layout} file has {number} rows, {en} {held} ({share}, floor {floor})",
+                        f"le fichier {layout} a {number} lignes, {fr} {held} ({share}, seuil {floor})",
+                    )
                 )
                 break
     return found

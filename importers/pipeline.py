@@ -18,7 +18,7 @@ from directory.registry import loading, runs, slices
 from directory.registry.database import Database
 from directory.registry.loading import Merge, Plan
 from directory.registry.runs import RejectedLine
-from importers.guards import BASELINE, reasons_to_hold
+from importers.guards import BASELINE, Reason, reasons_to_hold
 from importers.progress import Progress
 from importers.report import ImportOptions, ImportReport
 
@@ -62,7 +62,7 @@ class Job:
             for code, number in numbers.items():
                 of_source.setdefault(by, {}).setdefault(code, {})[change] = number
 
-    def details(self) -> dict[str, Any]:
+    def details(self, reasons: Sequence[Reason] = ()) -> dict[str, Any]:
         """What is kept with the run for its report."""
         self.end_stage()
         return {
@@ -70,6 +70,7 @@ class Job:
             "rejected": dict(self.rejected),
             "slices": self.slices,
             "moves": self.moves,
+            "reasons_fr": [reason.fr for reason in reasons],
         }
 
     def end_stage(self) -> None:
@@ -109,7 +110,7 @@ class Reading:
 class _RolledBack(Exception):
     """Carries a report out of a transaction that must not be committed."""
 
-    def __init__(self, status: str, reasons: Sequence[str] = ()) -> None:
+    def __init__(self, status: str, reasons: Sequence[Reason] = ()) -> None:
         super().__init__(status)
         self.status, self.reasons = status, reasons
 
@@ -131,17 +132,18 @@ def run_import(
             with contextlib.closing(make()) as reading:
                 return _import(database, run_id, reading, options, job)
         except ImportRefused as error:
-            _remember(database, run_id, "refused", [error.message], job)
+            _remember(database, run_id, "refused", Reason(error.message, error.fr), job)
             raise
         except DirectoryError as error:
-            _remember(database, run_id, "failed", [error.message], job)
+            _remember(database, run_id, "failed", Reason(error.message, error.fr), job)
             raise
         except BaseException as error:
-            _remember(database, run_id, "failed", [f"{type(error).__name__}, reference {reference()}"], job)
+            said = f"{type(error).__name__}, reference {reference()}"
+            _remember(database, run_id, "failed", Reason(said, said), job)
             raise
 
 
-def _remember(database: Database, run_id: int, status: str, reasons: Sequence[str], job: Job) -> None:
+def _remember(database: Database, run_id: int, status: str, reason: Reason, job: Job) -> None:
     # The database may be what failed; the run is then marked when the next import starts.
     with contextlib.suppress(DirectoryError), database.writing() as connection:
         ended = runs.finish_run(
@@ -149,9 +151,9 @@ def _remember(database: Database, run_id: int, status: str, reasons: Sequence[st
             run_id,
             status,
             sources=job.sources,
-            reasons=reasons,
+            reasons=[reason.en],
             warnings=job.warnings,
-            details=job.details(),
+            details=job.details([reason]),
         )
         if ended:
             runs.keep_rejected(connection, run_id, job.kept)
@@ -160,7 +162,7 @@ def _remember(database: Database, run_id: int, status: str, reasons: Sequence[st
 def _import(database: Database, run_id: int, reading: Reading, options: ImportOptions, job: Job) -> ImportReport:
     reading.open()
     plans: list[Plan] = []
-    status, reasons, revision = "applied", list[str](), None
+    status, reasons, revision = "applied", list[Reason](), None
     try:
         with loading.begin(database) as merge:
             _refuse_older(merge, reading, options)
@@ -184,7 +186,7 @@ def _import(database: Database, run_id: int, reading: Reading, options: ImportOp
         sources=job.sources,
         counts={plan.source.name: plan.counts() for plan in plans},
         rejected=dict(job.rejected),
-        reasons=reasons,
+        reasons=[reason.en for reason in reasons],
         warnings=job.warnings,
         revision=revision,
         durations_s=job.durations_s,
@@ -244,7 +246,7 @@ def _finish(
     plans: Sequence[Plan],
     job: Job,
     *,
-    reasons: Sequence[str] = (),
+    reasons: Sequence[Reason] = (),
     revision: int | None = None,
 ) -> None:
     runs.finish_run(
@@ -254,10 +256,10 @@ def _finish(
         as_of=reading.as_of,
         sources=job.sources,
         counts={plan.source.name: plan.counts() for plan in plans},
-        reasons=reasons,
+        reasons=[reason.en for reason in reasons],
         warnings=job.warnings,
         revision=revision,
-        details=job.details(),
+        details=job.details(reasons),
     )
     runs.keep_rejected(connection, run_id, job.kept)
 

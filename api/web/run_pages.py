@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from api.web import plots
 from api.web.rendering import TEMPLATES
+from api.web.texts import PARIS
 
 _CHANGES: Final = ("created", "changed", "removed")
 _SHOWN: Final = 15  # codes of a slice; the JSON has them all
@@ -70,10 +71,11 @@ class _Writing:
         return grouped.replace(",", "\u202f").replace(".", ",") if self._french else grouped
 
     def moment(self, value: dt.datetime | str | None) -> str:
+        """In the time of Paris, as on all other pages."""
         if value is None:
             return "–"
         at = dt.datetime.fromisoformat(value) if isinstance(value, str) else value
-        return f"{at.astimezone(dt.UTC):{'%d/%m/%Y %H:%M' if self._french else '%Y-%m-%d %H:%M'}} UTC"
+        return f"{at.astimezone(PARIS):{'%d/%m/%Y %H:%M' if self._french else '%Y-%m-%d %H:%M, Paris time'}}"
 
     def volumes(self, nights: Sequence[Mapping[str, Any]]) -> str:
         told = [

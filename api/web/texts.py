@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-_PARIS: Final = ZoneInfo("Europe/Paris")  # the register is France's, and so are its nights
+PARIS: Final = ZoneInfo("Europe/Paris")  # the register is France's, and so are its nights
 _FRENCH_NUMBER: Final = re.compile(r"(0[1-9]|\+33[1-9])([0-9]{8})")
 _UNITS: Final = (("second", 1, 120), ("minute", 60, 120), ("hour", 3_600, 48), ("day", 86_400, math.inf))
 """Each with its length in seconds, and how many of it are sooner said in the next."""
@@ -53,7 +53,7 @@ class Texts:
     def day(self, moment: dt.datetime | None) -> str:
         if moment is None:
             return self["undated"]
-        return self.date(moment.astimezone(_PARIS).date())
+        return self.date(moment.astimezone(PARIS).date())
 
     def date(self, date: dt.date) -> str:
         day = self["first_day"] if date.day == 1 else str(date.day)
@@ -62,7 +62,7 @@ class Texts:
     def moment(self, moment: dt.datetime | None) -> str:
         if moment is None:
             return self["undated"]
-        local = moment.astimezone(_PARIS)
+        local = moment.astimezone(PARIS)
         return self.say("time", date=self.day(moment), hour=f"{local.hour:02}", minute=f"{local.minute:02}")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import zip_longest
 from typing import Any, Final
 
 from sqlalchemy import literal, select
@@ -54,7 +55,10 @@ def report(database: Database, run_id: int) -> dict[str, Any]:
     slices = run.details.get("slices", {})
     return {
         **summary(run),
-        "verdicts": [{"reason": reason, "remedies": remedies(run)} for reason in run.reasons],
+        "verdicts": [
+            {"reason": en, "reason_fr": fr, "remedies": remedies(run)}
+            for en, fr in zip_longest(run.reasons, run.details.get("reasons_fr", ()))
+        ],
         "warnings": list(run.warnings),
         "changes": {source: _by_code(of_source) for source, of_source in slices.items()},
         "moves": _with_operators(database, run.details.get("moves", ())),

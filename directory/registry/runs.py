@@ -115,7 +115,7 @@ def finish_run(
     False where that is known already: what goes wrong after the commit undoes nothing of it.
 
     `details` are for its report: `durations_s` by stage, `rejected` lines by reason, `slices` (changes by source, by
-    `profession` and `department`, by code) and `moves` of addresses between domains.
+    `profession` and `department`, by code), `moves` of addresses between domains, and `reasons_fr`, them in French.
     """
     ended = connection.execute(
         update(import_run)

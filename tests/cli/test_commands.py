@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+import directory
 from cli.main import app
 from importers import columns
 from tests.importers.files import mailbox, write
@@ -61,6 +62,8 @@ def test_exit_codes_tell_done_refused_and_held_apart(environ: dict[str, str], tm
     whole = write(tmp_path / "a", columns.MAILBOX, rows)
     most = write(tmp_path / "b", columns.MAILBOX, rows[50:])
     assert run(environ, "import", "mailboxes", str(whole)).returncode == 0
+    tried = run(environ, "import", "mailboxes", str(most), "--dry-run")
+    assert (tried.returncode, "it would be held" in tried.stderr) == (3, True)
     held = run(environ, "import", "mailboxes", str(most), "--json")
     assert held.returncode == 3
     report = json.loads(held.stdout)
@@ -68,8 +71,11 @@ def test_exit_codes_tell_done_refused_and_held_apart(environ: dict[str, str], tm
     refused = run(environ, "import", "rpps", str(whole))
     assert refused.returncode == 1
     assert refused.stderr.startswith("annuaire: ")
+    told = json.loads(run(environ, "import", "rpps", str(whole), "--json").stdout)
+    assert (told["error"]["reason"], f"annuaire: {told['error']['message']}\n") == ("wrong-file", refused.stderr)
     runs = json.loads(run(environ, "runs", "--json").stdout)
-    assert [one["status"] for one in runs] == ["refused", "held", "applied"]
+    assert [one["status"] for one in runs] == ["refused", "refused", "held", "dry-run", "applied"]
+    assert not any("rejected_lines" in one for one in runs)
     shown = json.loads(run(environ, "runs", "show", str(report["run_id"]), "--json").stdout)
     assert shown["reasons"]
     sources = {"ANNUAIRE_MAILBOXES_SOURCE": str(tmp_path / "a"), "ANNUAIRE_RPPS_SOURCE": str(tmp_path / "none")}
@@ -84,6 +90,21 @@ def test_exit_codes_tell_done_refused_and_held_apart(environ: dict[str, str], tm
     checks = json.loads(run(environ, "check", "--json").stdout)
     assert {check["name"] for check in checks} >= {"database", "schema", "register", "index", "disk"}
     assert any(check["hint"] for check in checks if not check["ok"])
+
+
+def test_it_says_which_version_it_is(environ: dict[str, str]) -> None:
+    assert run(environ, "--version").stdout == f"annuaire {directory.__version__}\n"
+
+
+def test_a_search_that_finds_nothing_says_so(environ: dict[str, str], tmp_path: Path) -> None:
+    rows = write(tmp_path / "a", columns.MAILBOX, [mailbox("n1@x.mssante.fr", 1)])
+    assert run(environ, "import", "mailboxes", str(rows)).returncode == 0
+    assert run(environ, "index", "build").returncode == 0
+    nobody, found = run(environ, "search", "zzzzqqqq"), run(environ, "search", "nom1")
+    assert (nobody.returncode, nobody.stdout, nobody.stderr) == (1, "", "nothing found\n")
+    assert (found.returncode, "n1@x.mssante.fr" in found.stdout) == (0, True)
+    as_json = run(environ, "search", "zzzzqqqq", "--json")
+    assert (as_json.returncode, json.loads(as_json.stdout)["matches"]) == (1, [])
 
 
 def test_a_country_is_written_as_asked(environ: dict[str, str], tmp_path: Path) -> None:

@@ -101,7 +101,7 @@ def test_six_percent_removals_are_held_and_a_human_takes_them_or_not(node: Node)
     left = ADDRESSES[: len(ADDRESSES) * 94 // 100]
     outcome = node.night(20, left)
     assert outcome.status == "held"
-    assert outcome.reasons[0] == "it would remove 120 of 2000 mailbox records (6.0%, limit 5%)"
+    assert outcome.reasons[0] == "it would remove 120 of 2000 mailboxes (6.0%, limit 5%)"
     assert node.shows() == set(ADDRESSES)
     node.apply(outcome, without_removals=True)
     assert node.shows() == set(ADDRESSES)

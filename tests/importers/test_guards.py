@@ -77,7 +77,7 @@ def test_a_departement_that_is_emptied_is_held_when_the_country_hardly_notices(
 
     country(range(3_000), range(3_000, 3_200), 15)
     report = country(range(3_000), range(3_000, 3_140), 16)
-    assert report.reasons == ["it would remove 60 of 200 activities of the département 13 (30.0%, limit 5%)"]
+    assert report.reasons == ["it would remove 60 of 200 professionals of the département 13 (30.0%, limit 5%)"]
 
 
 def test_a_file_that_shrinks_by_a_little_every_night_is_held_in_the_end(database: Database, tmp_path: Path) -> None:

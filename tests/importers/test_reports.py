@@ -85,7 +85,8 @@ def test_a_held_run_says_why_and_what_to_do_and_its_remedy_works(database: Datab
     bring_mailboxes(database, tmp_path, 15, [f"n{n}@un.mssante.fr" for n in range(100)])
     run = bring_mailboxes(database, tmp_path, 16, [f"n{n}@un.mssante.fr" for n in range(60)]).run_id
     verdict = report(database, run)["verdicts"][0]
-    assert verdict["reason"].startswith("it would remove 40 of 100 mailbox records")
+    assert verdict["reason"].startswith("it would remove 40 of 100 mailboxes")
+    assert verdict["reason_fr"].startswith("il supprimerait 40 boîtes aux lettres sur 100")
     assert f"annuaire runs apply {run}" in verdict["remedies"]
     apply_run(database, run, OPTIONS)
     assert report(database, run + 1)["of_run"] == run

@@ -44,7 +44,7 @@ def test_too_many_removals_are_held_and_yesterday_stays(database: Database, tmp_
     import_mailboxes(database, [many(tmp_path / "a", range(_COUNT))], OPTIONS)
     report = import_mailboxes(database, [many(tmp_path / "b", range(40, _COUNT))], OPTIONS)
     assert report.status == "held"
-    assert any("remove 40 of 400 mailbox records" in reason for reason in report.reasons)
+    assert any("remove 40 of 400 mailboxes" in reason for reason in report.reasons)
     assert len(addresses(database)) == _COUNT
 
 

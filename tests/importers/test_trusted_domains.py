@@ -412,7 +412,7 @@ def test_a_mass_move_to_another_operator_waits_for_a_human(
     bring(filled, signed(tmp_path / "a.xml", authority, many, day=1), trust)
     report = bring(filled, signed(tmp_path / "b.xml", authority, moved, day=2), trust)
     assert report.status == "held"
-    assert any("30 of 100 trusted_domain" in reason for reason in report.reasons)
+    assert any("30 of 100 trusted domains" in reason for reason in report.reasons)
     with filled.reading() as connection:
         assert set(connection.execute(text("SELECT operator_dn FROM trusted_domain")).scalars()) == {OPERATOR}
     assert bring(filled, tmp_path / "b.xml", trust, guards=False).counts["trusted_domain"]["changed"] == 30
