@@ -11,7 +11,7 @@ import os
 from setuptools import Extension, setup
 
 _COMPILED = {
-    "directory": "query text",
+    "directory": "model query text",
     "directory/callers": "budgets caller distinct ledger patterns scopes trace",
     "directory/index": "choice collect decoded documents encoding evaluate expansion facets found layout lexicon"
     " matching meaning misspelling nearness order passages ranking reader representations resolve scoring search"

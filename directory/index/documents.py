@@ -48,7 +48,7 @@ _RECURRING: Final = frozenset(
 _recurring_attribute = functools.lru_cache(maxsize=20_000)(partial_attribute)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, init=False)
 class Prepared:
     """A document: what is stored of it (`record`: its values record; `json`: compressed; `entry`: empty but for
     mailboxes), its place in the static order, and the folded values it is found by."""
@@ -60,6 +60,25 @@ class Prepared:
     entry: bytes
     order: bytes
     values: Mapping[Field, Sequence[str]]
+
+    def __init__(  # written out as in `directory.model`
+        self,
+        *,
+        kind: Kind,
+        key: str,
+        record: bytes,
+        json: bytes,
+        entry: bytes,
+        order: bytes,
+        values: Mapping[Field, Sequence[str]],
+    ) -> None:
+        object.__setattr__(self, "kind", kind)
+        object.__setattr__(self, "key", key)
+        object.__setattr__(self, "record", record)
+        object.__setattr__(self, "json", json)
+        object.__setattr__(self, "entry", entry)
+        object.__setattr__(self, "order", order)
+        object.__setattr__(self, "values", values)
 
 
 def prepare(record: Record) -> Prepared:

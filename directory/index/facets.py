@@ -14,7 +14,7 @@ import hashlib
 from collections.abc import Sequence
 from typing import Final
 
-from directory import nomenclature
+from directory import nomenclature, text
 from directory.model import Activity, Coded, Organization, Practitioner
 
 PERSON: Final = "p"
@@ -30,7 +30,11 @@ AUTHORITY: Final = "ra"
 
 def tag(bearer: str | int, *parts: str) -> str:
     """A tag of a person, a structure or, by its place, an activity."""
-    return ":".join((str(bearer), *parts)).lower()
+    return text.fold(":".join((str(bearer), *parts)))
+
+
+_known: Final = functools.lru_cache(maxsize=50_000)(tag)
+"""The same for tags that recur from record to record."""
 
 
 def mark(profession: str, category: str, organization_key: str, number: int) -> str:
@@ -58,15 +62,15 @@ def bearer(kind: str, organization_key: str | None, places: Sequence[str | None]
 
 def of_practitioner(record: Practitioner) -> list[str]:
     activities = [activity for exercise in record.exercises for activity in exercise.activities]
-    found = [tag(PERSON, TITLE, coded.code) for coded in (record.civility, record.practice_civility) if coded]
+    found = [_known(PERSON, TITLE, coded.code) for coded in (record.civility, record.practice_civility) if coded]
     types = {found.type.code for exercise in record.exercises for found in exercise.expertises if found.type}
-    found += [tag(PERSON, "r04", code) for code in sorted(types)]
+    found += [_known(PERSON, "r04", code) for code in sorted(types)]
     several = len(activities) > 1
     if several:
-        found.append(tag(PERSON, SEVERAL))
+        found.append(_known(PERSON, SEVERAL))
     for place, activity in enumerate(activities):
         found += _activity(str(place), activity, several=several)
-    found += [tag(PERSON, AUTHORITY, told[0]) for activity in activities if (told := _authorities(activity))]
+    found += [_known(PERSON, AUTHORITY, told[0]) for activity in activities if (told := _authorities(activity))]
     for holder, kind, address in _mailboxes(record, activities):
         found += _mail(holder, kind, address)
     return list(dict.fromkeys(found))
@@ -79,9 +83,9 @@ def borne_by_practitioner(record: Practitioner) -> list[str]:
 
 
 def of_organization(record: Organization) -> list[str]:
-    found = [tag(STRUCTURE, "r02", record.sector.code)] if record.sector else []
+    found = [_known(STRUCTURE, "r02", record.sector.code)] if record.sector else []
     if is_legal_entity(record.finess, record.legal_entity_finess):
-        found.append(tag(STRUCTURE, LEGAL))
+        found.append(_known(STRUCTURE, LEGAL))
         found.append(tag(STRUCTURE, LEGAL, record.legal_entity_finess or ""))
     elif record.legal_entity_finess:
         found.append(tag(STRUCTURE, PART, record.legal_entity_finess))
@@ -100,11 +104,6 @@ def is_legal_entity(finess: str | None, legal_entity_finess: str | None) -> bool
     return legal_entity_finess is not None and finess is None
 
 
-@functools.lru_cache(maxsize=10_000)
-def _coded(place: str, list_name: str, code: str) -> str:
-    return tag(place, list_name, code)
-
-
 def _activity(place: str, activity: Activity, *, several: bool) -> list[str]:
     found = [place]
     role: Coded | None = activity.role
@@ -115,10 +114,10 @@ def _activity(place: str, activity: Activity, *, several: bool) -> list[str]:
         ("r06", activity.pharmacy_section),
     ):
         if coded is not None:
-            found.append(_coded(place, list_name, coded.code))
+            found.append(_known(place, list_name, coded.code))
     told = _authorities(activity)
     if len(told) > 1:
-        found.append(_coded(place, AUTHORITY, told[1]))
+        found.append(_known(place, AUTHORITY, told[1]))
     if several and activity.organization:
         found.append(tag(place, PLACE, activity.organization.key))
     return found
@@ -126,7 +125,7 @@ def _activity(place: str, activity: Activity, *, several: bool) -> list[str]:
 
 def _mail(holder: str, kind: str, address: str) -> tuple[str, str, str]:
     """That somebody bears a mailbox, of which type and in which domain."""
-    return tag(holder, MAIL), tag(holder, MAIL, kind), tag(holder, "@" + address.rpartition("@")[2])
+    return _known(holder, MAIL), _known(holder, MAIL, kind), _known(holder, "@" + address.rpartition("@")[2])
 
 
 def _authorities(activity: Activity) -> list[str]:

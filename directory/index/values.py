@@ -57,6 +57,9 @@ def folded(values: Values) -> dict[Field, Sequence[str]]:
                 only = fold(only)
             if only:
                 found[field] = (only,)
+        elif field is Field.FACET:
+            if texts:
+                found[field] = texts  # folded and distinct already, and there are many
         else:
             several = dict.fromkeys(map(fold, texts))
             several.pop("", None)

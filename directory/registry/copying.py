@@ -9,11 +9,12 @@ import io
 import re
 import tempfile
 from collections.abc import Iterator, Mapping
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from sqlalchemy import Connection
 
 _IN_MEMORY: Final = 32 * 2**20  # bytes of one answer; what is longer waits in a file
+_PIECE: Final = 64 * 2**10  # bytes put into it at once
 _ESCAPED: Final = re.compile(r"\\(.)")
 _LETTERS: Final = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v"}
 
@@ -26,7 +27,10 @@ def copied(connection: Connection, statement: str, parameters: Mapping[str, Any]
     with tempfile.SpooledTemporaryFile(_IN_MEMORY) as answer:
         with driver.cursor() as cursor:
             select = cursor.mogrify(statement, parameters).decode()
-            cursor.copy_expert(f"COPY ({select}) TO STDOUT (NULL '', ENCODING 'UTF8')", answer)
+            # Rows come one by one, and a spooled file looks four times at itself for each that it is given.
+            pieces = io.BufferedWriter(cast(io.RawIOBase, answer), _PIECE)
+            cursor.copy_expert(f"COPY ({select}) TO STDOUT (NULL '', ENCODING 'UTF8')", pieces)
+            pieces.detach()
         answer.seek(0)
         # Lines end in a line feed and nothing else: one within a value is escaped.
         yield from map(_row, io.TextIOWrapper(answer, encoding="utf-8", newline="\n"))

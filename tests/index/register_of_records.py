@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import copyreg
 import datetime as dt
+import functools
 import time
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, fields, is_dataclass, replace
+from typing import Any
 
+from directory import model
 from directory.accounts import Account, AccountList
 from directory.errors import Unavailable
 from directory.index.documents import key_of, record_kind
@@ -16,6 +20,17 @@ from directory.source import Listener, RecordSource
 from directory.trust import WhiteList
 
 Key = tuple[Kind, str]
+
+
+def _made_again(value: Any) -> tuple[Callable[[], Any], tuple[()]]:
+    """How a record is sent to a process of a build: frozen values of compiled classes cannot be filled in afterwards."""
+    kind: Callable[..., Any] = type(value)
+    return functools.partial(kind, **{one.name: getattr(value, one.name) for one in fields(value)}), ()
+
+
+for _kind in vars(model).values():
+    if isinstance(_kind, type) and is_dataclass(_kind):
+        copyreg.pickle(_kind, _made_again)
 
 
 @dataclass
