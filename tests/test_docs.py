@@ -44,7 +44,7 @@ def test_an_unknown_name_in_the_env_file_is_refused(tmp_path: Path, monkeypatch:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_command_quoted_in_a_page_exists(page: Path) -> None:
     root = get_command(app)
-    for quoted in re.findall(r"`annuaire ([a-z-]+)(?: ([a-z-]+))?", page.read_text("utf-8")):
+    for quoted in re.findall(r"`annuaire ([a-z][a-z-]*)(?: ([a-z-]+))?", page.read_text("utf-8")):
         command = root.commands.get(quoted[0])  # type: ignore[attr-defined]
         assert command is not None, f"annuaire {quoted[0]}"
         if quoted[1] and hasattr(command, "commands"):
