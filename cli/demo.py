@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import typer
 from rich.console import Console
-from rich.panel import Panel
 
 from cli.progress import bars
 from directory.errors import InvalidInput
@@ -38,7 +37,8 @@ def demo(
         _build(settings, database)
 
     def ready(endpoints: Endpoints) -> None:
-        Console(stderr=True).print(Panel("\n".join(_lookups(settings, endpoints)), title="annuaire demo", expand=False))
+        # Without a frame, and not wrapped: commands can be copied as they stand.
+        Console(stderr=True, highlight=False, soft_wrap=True).print("", *_lookups(settings, endpoints), sep="\n")
 
     Supervisor(settings, ready=ready).run()
 
