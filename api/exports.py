@@ -36,6 +36,7 @@ from directory.errors import Unavailable
 from directory.index.reader import Index, Snapshot
 from directory.index.store import EXPORTS
 from directory.settings import Settings
+from directory.text import words
 
 FileName = Literal[
     "practitioners.csv", "practitioners.ndjson", "practitioners.vcf", "mailboxes.csv", "mailboxes.ndjson",
@@ -49,7 +50,6 @@ _LOOK_S: Final = 0.5  # how often a download looks whether what it sends is stil
 _MAKING: Final = 2  # files that are made at a time
 _FILTERED_S: Final = 1800.0  # for which files of filters are kept
 _LEAST_FREE: Final = 2**30  # bytes on the disk
-_NO_NAME: Final = re.compile("[^a-z0-9]+")
 _LONGEST_NAME: Final = 60  # letters of a file's name that say which part it is
 _RANGE: Final = re.compile(r"bytes=(\d*)-(\d*)")
 
@@ -264,7 +264,7 @@ def _part_named(given: Mapping[str, Any], file: Path) -> str:
     """What tells a part of the register from the whole, and from other parts, where both are saved in one folder: what
     was asked for, as far as a file name holds it, and the beginning of its digest."""
     said = "-".join(f"{name}-{value}" for name, value in sorted(given.items()))
-    plain = _NO_NAME.sub("-", normalize("NFKD", said).encode("ascii", "ignore").decode().lower())
+    plain = "-".join(words(said)).encode("ascii", "ignore").decode()
     return f"{plain[:_LONGEST_NAME].strip('-')}-{file.name[:6]}-"
 
 

@@ -71,22 +71,18 @@ class Filters(BaseModel):
 ALL_KINDS: Final = (Kind.PRACTITIONER, Kind.ORGANIZATION, Kind.MAILBOX)
 
 
-def _any(make: Callable[[str], Predicate], values: list[str]) -> Predicate:
+def _any(make: Callable[[str], Predicate], values: Iterable[str]) -> Predicate:
     made = tuple(map(make, dict.fromkeys(values)))
     return made[0] if len(made) == 1 else Or(made)
 
 
 def _profession(named: str) -> Predicate:
-    return _coded(Field.PROFESSION, map(nomenclature.current_profession_code, _codes("profession", named)))
+    codes = map(nomenclature.current_profession_code, _codes("profession", named))
+    return _any(lambda code: Is(Field.PROFESSION, code), codes)
 
 
 def _expertise(named: str) -> Predicate:
-    return _coded(Field.EXPERTISE, _codes("expertise", named))
-
-
-def _coded(field: Field, codes: Iterable[str]) -> Predicate:
-    parts = tuple(Is(field, code) for code in dict.fromkeys(codes))
-    return parts[0] if len(parts) == 1 else Or(parts)
+    return _any(lambda code: Is(Field.EXPERTISE, code), _codes("expertise", named))
 
 
 def _codes(parameter: str, named: str) -> Sequence[str]:

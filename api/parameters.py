@@ -12,7 +12,8 @@ from fastapi import Request
 from directory.errors import InvalidInput
 from directory.settings import Settings
 
-LIMITED: Final = "A node gives no more than `ANNUAIRE_HTTP_LIMIT_MAX` at once: 100 unless set otherwise."
+_MOST: Final = Settings.model_fields["http_limit_max"].default
+LIMITED: Final = f"A node gives no more than `ANNUAIRE_HTTP_LIMIT_MAX` at once: {_MOST} unless set otherwise."
 
 
 def check_readable(query: bytes) -> None:
@@ -24,7 +25,12 @@ def check_readable(query: bytes) -> None:
     try:
         unquote_to_bytes(query).decode()
     except UnicodeDecodeError as error:
-        raise InvalidInput("parameters must be UTF-8", fr="les paramètres doivent être en UTF-8") from error
+        raise unreadable() from error
+
+
+def unreadable() -> InvalidInput:
+    """Parameters that are no UTF-8."""
+    return InvalidInput("parameters must be UTF-8", fr="les paramètres doivent être en UTF-8")
 
 
 def known_only(request: Request, endpoint: Callable[..., Any] | None = None) -> None:

@@ -5,7 +5,7 @@ They are what is asked most: a route calls `visit_of` itself, because resolving 
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Request
 from starlette.responses import Response
@@ -18,6 +18,11 @@ from directory.errors import NotFound
 from directory.index.reader import Index, Snapshot, StoredDocument
 from directory.model import Kind
 from directory.query import Field, Is, Or, Query
+
+
+def _named(description: str, *shown: str) -> Any:
+    """What a record is asked for by."""
+    return Path(max_length=300, description=description, examples=list(shown))
 
 
 def router(index: Index, past: evidence.Past) -> APIRouter:
@@ -34,14 +39,7 @@ def router(index: Index, past: evidence.Past) -> APIRouter:
     @routes.head("/v1/practitioners/{identifier}", include_in_schema=False)
     async def practitioner(
         request: Request,
-        identifier: Annotated[
-            str,
-            Path(
-                max_length=300,
-                description="RPPS number, ADELI number or national identifier.",
-                examples=[examples.RPPS, examples.NATIONAL_ID],
-            ),
-        ],
+        identifier: Annotated[str, _named("RPPS, ADELI or national identifier.", examples.RPPS, examples.NATIONAL_ID)],
         as_of: evidence.AsOf = None,
     ) -> Response:
         if as_of is not None:
@@ -58,14 +56,7 @@ def router(index: Index, past: evidence.Past) -> APIRouter:
     @routes.head("/v1/organizations/{identifier}", include_in_schema=False)
     async def organization(
         request: Request,
-        identifier: Annotated[
-            str,
-            Path(
-                max_length=300,
-                description="Key, FINESS or SIRET.",
-                examples=[examples.STRUCTURE, examples.FINESS],
-            ),
-        ],
+        identifier: Annotated[str, _named("Key, FINESS or SIRET.", examples.STRUCTURE, examples.FINESS)],
         as_of: evidence.AsOf = None,
     ) -> Response:
         if as_of is not None:
@@ -82,7 +73,7 @@ def router(index: Index, past: evidence.Past) -> APIRouter:
     @routes.head("/v1/mailboxes/{address}", include_in_schema=False)
     async def mailbox(
         request: Request,
-        address: Annotated[str, Path(max_length=300, description="In any case.", examples=[examples.ADDRESS])],
+        address: Annotated[str, _named("In any case.", examples.ADDRESS)],
         as_of: evidence.AsOf = None,
     ) -> Response:
         if as_of is not None:

@@ -122,13 +122,13 @@ def _tell(report: ImportReport, json: bool) -> None:
         say(f"held: nothing was changed; look at it with: annuaire runs show {report.run_id}")
         raise typer.Exit(_HELD)
     if report.status == "dry-run" and report.reasons:
-        say("it would be held for a human, for the reasons above" if not json else "it would be held for a human")
+        say("it would be held for a human")
         raise typer.Exit(_HELD)
 
 
 def _describe(run: dict[str, Any]) -> None:
     """A run in words and a table, the same for a fresh report and for one looked up later."""
-    from importers.guards import RECORDS
+    from directory.registry.reports import RECORDS
 
     head = f"run {run['run_id']}" if run.get("run_id") else "run"
     print(f"{head} {run['kind']}: {run['status']}, data of {run.get('as_of') or 'unknown date'}")

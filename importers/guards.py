@@ -15,6 +15,7 @@ import polars as pl
 
 from directory.registry import loading, slices
 from directory.registry.loading import Merge, Plan
+from directory.registry.reports import RECORDS
 from directory.registry.runs import Run
 from importers.report import ImportOptions
 
@@ -22,16 +23,6 @@ SMALL: Final = 20
 _SLICE: Final = 50  # records of one département or domain, from which on its percentage means something
 _MOVED: Final = 100  # addresses that leave one domain for another under the same name in one night
 BASELINE: Final = dt.timedelta(days=7)
-RECORDS: Final = {
-    "activity": ("professionals", "professionnels"),
-    "organization": ("structures", "structures"),
-    "expertise": ("persons with expertises", "personnes avec savoir-faire"),
-    "diploma": ("persons with diplomas", "personnes avec diplômes"),
-    "mailbox": ("mailboxes", "boîtes aux lettres"),
-    "trusted_domain": ("trusted domains", "domaines de confiance"),
-    "operator": ("operators", "opérateurs"),
-}
-"""What each source counts: the persons of a file, not its rows."""
 _VERBS: Final = {"remove": "supprimerait", "change": "modifierait"}
 
 
@@ -64,28 +55,27 @@ def reasons_to_hold(
     reasons += _too_few_rows(rows, earlier, options)
     total = sum(rows.values()) + rejected
     if rejected >= SMALL and rejected > options.rejected_limit * total:
-        share, limit = _percent(rejected, total), f"{options.rejected_limit:.0%}"
-        reasons.append(
-            Reason(
-                f"{rejected} of {total} lines were rejected ({share}, limit {limit})",
-                f"{rejected} lignes sur {total} ont été rejetées ({share}, limite {limit})",
-            )
-        )
+        said = f"{rejected} of {total} lines were rejected", f"{rejected} lignes sur {total} ont été rejetées"
+        reasons.append(_beyond(*said, rejected, total, options.rejected_limit))
     return reasons
+
+
+def _beyond(en: str, fr: str, part: int, whole: int, limit: float) -> Reason:
+    """Something that is more than its limit allows."""
+    share = _percent(part, whole)
+    return Reason(f"{en} ({share}, limit {limit:.0%})", f"{fr} ({share}, limite {limit:.0%})")
 
 
 def _too_much(plan: Plan, options: ImportOptions) -> list[Reason]:
     found = []
     for verb, number in (("remove", plan.removed.height), ("change", plan.changed)):
         if number >= SMALL and number > options.removal_limit * plan.stored:
-            share, limit = _percent(number, plan.stored), f"{options.removal_limit:.0%}"
             en, fr = RECORDS[plan.source.name]
-            found.append(
-                Reason(
-                    f"it would {verb} {number} of {plan.stored} {en} ({share}, limit {limit})",
-                    f"il {_VERBS[verb]} {number} {fr} sur {plan.stored} ({share}, limite {limit})",
-                )
+            said = (
+                f"it would {verb} {number} of {plan.stored} {en}",
+                f"il {_VERBS[verb]} {number} {fr} sur {plan.stored}",
             )
+            found.append(_beyond(*said, number, plan.stored, options.removal_limit))
     return found
 
 
@@ -101,14 +91,12 @@ def _too_much_of_a_departement(merge: Merge, plan: Plan, options: ImportOptions)
             continue
         for code, number, stored in merge.of_departments(plan.source.kind, keys, at_least=_SLICE):
             if number > options.removal_limit * stored:
-                share, limit = _percent(number, stored), f"{options.removal_limit:.0%}"
                 en, fr = RECORDS[plan.source.name]
-                found.append(
-                    Reason(
-                        f"it would {verb} {number} of {stored} {en} of the département {code} ({share}, limit {limit})",
-                        f"il {_VERBS[verb]} {number} {fr} sur {stored} du département {code} ({share}, limite {limit})",
-                    )
+                said = (
+                    f"it would {verb} {number} of {stored} {en} of the département {code}",
+                    f"il {_VERBS[verb]} {number} {fr} sur {stored} du département {code}",
                 )
+                found.append(_beyond(*said, number, stored, options.removal_limit))
     return found
 
 
@@ -130,15 +118,12 @@ def _too_much_of_a_domain(merge: Merge, plan: Plan, options: ImportOptions) -> l
     for domain, number in left.sort("number", "domain", descending=True).iter_rows():
         stored = merge.mailboxes_at(domain)
         if number > options.removal_limit * stored:
-            share, limit, whose = _percent(number, stored), f"{options.removal_limit:.0%}", merge.operator_of(domain)
-            found.append(
-                Reason(
-                    f"it would remove {number} of {stored} mailboxes of the domain {domain}{whose} "
-                    f"({share}, limit {limit})",
-                    f"il supprimerait {number} boîtes aux lettres sur {stored} du domaine {domain}{whose} "
-                    f"({share}, limite {limit})",
-                )
+            where = domain + merge.operator_of(domain)
+            said = (
+                f"it would remove {number} of {stored} mailboxes of the domain {where}",
+                f"il supprimerait {number} boîtes aux lettres sur {stored} du domaine {where}",
             )
+            found.append(_beyond(*said, number, stored, options.removal_limit))
     return found
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import parse_qsl
 
+from api.parameters import unreadable
 from directory.errors import InvalidInput, QueryTooComplex
 
 Pairs = Sequence[tuple[str, str]]
@@ -41,7 +42,7 @@ def read_pairs(query: bytes | str) -> Pairs:
         text = query.decode() if isinstance(query, bytes) else query
         return parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=_MOST_PARAMETERS)
     except UnicodeDecodeError as error:
-        raise InvalidInput("parameters must be UTF-8", fr="les paramètres doivent être en UTF-8") from error
+        raise unreadable() from error
     except ValueError as error:
         raise QueryTooComplex(
             f"more than {_MOST_PARAMETERS} parameters", fr=f"plus de {_MOST_PARAMETERS} paramètres"

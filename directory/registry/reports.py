@@ -16,6 +16,16 @@ from directory.registry.runs import Run
 from directory.registry.tables import import_run, operator, trusted_domain
 
 NIGHTS: Final = 30  # earlier runs of the kind that a report compares with
+RECORDS: Final = {
+    "activity": ("professionals", "professionnels"),
+    "organization": ("structures", "structures"),
+    "expertise": ("persons with expertises", "personnes avec savoir-faire"),
+    "diploma": ("persons with diplomas", "personnes avec diplômes"),
+    "mailbox": ("mailboxes", "boîtes aux lettres"),
+    "trusted_domain": ("trusted domains", "domaines de confiance"),
+    "operator": ("operators", "opérateurs"),
+}
+"""What each source counts: the persons of a file, not its rows."""
 _LISTS: Final = {"profession": "professions", "department": "departments"}
 _CHANGES: Final = ("created", "changed", "removed")
 

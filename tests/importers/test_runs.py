@@ -104,7 +104,6 @@ def test_a_run_can_be_reverted_to(database: Database, tmp_path: Path) -> None:
 _IMPORT = """
 import sys
 from pathlib import Path
-from typing import Any
 from directory.registry import loading
 from directory.registry.database import connect
 from importers.mailboxes import import_mailboxes
